@@ -1,0 +1,19 @@
+//! fleetctl: an agentless deployment orchestrator over SSH for fleets of websites.
+//!
+//! The house has floors, and arrows only go down (see `ARCHITECTURE.md`):
+//!
+//! ```text
+//! 7 door        main.rs  lib.rs  cli/
+//! 6 audience    report/  store/           and pipeline.rs, which fills a session
+//! 5 motor       engine/
+//! 4 hands       transport/  registry/  project.rs
+//! 3 verdicts    desired.rs  plan/  rollout/
+//! 2 languages   inventory/  feature/  playbook/  release/
+//! 1 vocabulary  resource/  template/  event.rs
+//! 0 ground      model/  shell/
+//! ```
+
+#[cfg(test)]
+mod cases;
+pub mod model;
+pub mod shell;

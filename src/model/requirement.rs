@@ -1,0 +1,141 @@
+//! Which versions of a feature will do.
+
+use std::{fmt, str::FromStr};
+
+use semver::{Version, VersionReq};
+use thiserror::Error;
+
+/// A requirement as written: `^2.1`, `~2.1`, `>=2, <3`, `2.1.4` or `*` (`SemVer` 2.0.0).
+///
+/// A whole version alone means exactly that one. A part of a version alone (`2.1`) is read
+/// differently by every tool that has requirements, and is therefore refused.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Requirement {
+    text: String,
+    parsed: VersionReq,
+}
+
+/// The text is no requirement.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum RequirementError {
+    /// It is a part of a version.
+    #[error(
+        "`{0}` could mean several things: write `^{0}` (this or newer, compatible), `~{0}` (patches only) or a whole version"
+    )]
+    Part(String),
+    /// It is something else.
+    #[error("`{0}` is no version requirement such as `^2.1`, `~2.1`, `>=2, <3`, `2.1.4` or `*`")]
+    Other(String),
+}
+
+impl Requirement {
+    /// Any version: `*`.
+    #[must_use]
+    pub fn any() -> Self {
+        Self { text: "*".to_owned(), parsed: VersionReq::STAR }
+    }
+
+    /// Exactly `version`.
+    #[must_use]
+    pub fn exactly(version: &Version) -> Self {
+        let comparator = semver::Comparator {
+            op: semver::Op::Exact,
+            major: version.major,
+            minor: Some(version.minor),
+            patch: Some(version.patch),
+            pre: version.pre.clone(),
+        };
+        let parsed = VersionReq { comparators: vec![comparator] };
+        Self { text: version.to_string(), parsed }
+    }
+
+    /// Whether `version` will do. A pre-release does only where one of the same
+    /// major.minor.patch is asked for.
+    #[must_use]
+    pub fn matches(&self, version: &Version) -> bool {
+        self.parsed.matches(version)
+    }
+
+    /// As written.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+}
+
+impl FromStr for Requirement {
+    type Err = RequirementError;
+
+    fn from_str(text: &str) -> Result<Self, RequirementError> {
+        let other = || RequirementError::Other(text.chars().take(60).collect());
+        let text = text.trim();
+        if let Ok(version) = text.parse::<Version>() {
+            return if version.build.is_empty() {
+                Ok(Self::exactly(&version))
+            } else {
+                Err(other())
+            };
+        }
+        let digits = !text.is_empty() && text.chars().all(|c| c.is_ascii_digit() || c == '.');
+        let parsed: VersionReq = text.parse().map_err(|_| other())?;
+        if digits {
+            return Err(RequirementError::Part(text.to_owned()));
+        }
+        if text != "*" && parsed.comparators.is_empty() {
+            return Err(other());
+        }
+        Ok(Self { text: text.to_owned(), parsed })
+    }
+}
+
+impl fmt::Display for Requirement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn allowed(requirement: &str) -> Vec<&'static str> {
+        let requirement: Requirement = requirement.parse().expect("a requirement");
+        ["1.9.0", "2.0.0", "2.1.0", "2.1.4", "2.2.0-rc.1", "2.2.0", "3.0.0"]
+            .into_iter()
+            .filter(|version| requirement.matches(&version.parse().expect("a version")))
+            .collect()
+    }
+
+    #[test]
+    fn each_form_allows_what_it_says() {
+        assert_eq!(allowed("^2.1"), ["2.1.0", "2.1.4", "2.2.0"]);
+        assert_eq!(allowed("~2.1"), ["2.1.0", "2.1.4"]);
+        assert_eq!(allowed(">=2, <3"), ["2.0.0", "2.1.0", "2.1.4", "2.2.0"]);
+        assert_eq!(allowed(">=2,<2.2"), ["2.0.0", "2.1.0", "2.1.4"]);
+        assert_eq!(allowed("2.1.4"), ["2.1.4"]);
+        assert_eq!(allowed("2.2.0-rc.1"), ["2.2.0-rc.1"]);
+        assert_eq!(allowed("^2.2.0-rc.1"), ["2.2.0-rc.1", "2.2.0"]);
+        assert_eq!(allowed("*"), ["1.9.0", "2.0.0", "2.1.0", "2.1.4", "2.2.0", "3.0.0"]);
+    }
+
+    #[test]
+    fn what_is_unclear_or_no_requirement_is_refused() {
+        let part = "2.1".parse::<Requirement>().expect_err("a part").to_string();
+        assert!(part.contains("`^2.1`") && part.contains("`~2.1`"), "{part}");
+        for bad in [
+            "",
+            " ",
+            "2",
+            "latest",
+            "^",
+            "2.1.4.5",
+            ">=2 <3",
+            "2.1.4+build",
+            "^2.x.1",
+            ",",
+            "v2.1.4",
+        ] {
+            assert!(bad.parse::<Requirement>().is_err(), "{bad:?}");
+        }
+    }
+}

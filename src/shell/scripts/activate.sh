@@ -1,0 +1,29 @@
+# shellcheck shell=sh
+# The way of one activation: undo material first, then the intent in the journal, then changes.
+# Written around the operations that the control machine has put into before_switch and
+# after_switch. User commands may take longer than the lease: it is renewed behind them, before
+# the mutex is given back. Needs: root run ttl generation name previous record intent.
+# shellcheck disable=SC2154
+obstacle() { fail place "$1"; }
+cd "$root" || fail write "$root cannot be entered"
+mutex
+fence "$generation"
+here=$(readlink current)
+if [ "$here" != "$previous" ] && [ "$here" != "releases/$name" ]; then
+	fail stale "current is now $root/$here"
+fi
+undo=$meta/undo/$name
+(
+	umask 077
+	mkdir -p "$undo" && printf '%s\n' "$record" >"$undo/record.new" && mv -f "$undo/record.new" "$undo/record" && sync "$undo/record" 2>/dev/null || [ -s "$undo/record" ]
+) || fail write "$undo cannot be written"
+cd "$root/releases/$name" || fail gone "releases/$name is not there"
+before_commands
+note "$intent"
+tell begun "$name"
+before_switch
+switch "releases/$name"
+after_switch
+tell activated "$name"
+reload_services
+write_lock "$lock_rest"

@@ -1,0 +1,30 @@
+# shellcheck shell=sh
+# The host lock: a lease that outlives scripts, read and written under the mutex. Its deadline is
+# in the host's own uptime beside the boot id, so that no clock can expire it; its generation
+# rises with each new owner. Needs: root run ttl.
+# shellcheck disable=SC2154,SC2034
+meta=$root/.fleetctl
+boot=unknown
+read -r boot </proc/sys/kernel/random/boot_id
+# Reads the lock into lock_*; lock_run is empty when there is none. What a power failure has left
+# empty or torn counts as not there.
+read_lock() {
+	lock_run=
+	if [ -f "$meta/lock" ]; then
+		IFS=$tab read -r lock_run lock_generation lock_boot lock_until lock_rest <"$meta/lock" || lock_run=
+	fi
+	generation=
+	[ -f "$meta/generation" ] && read -r generation <"$meta/generation"
+	case $generation in '' | *[!0-9]*) generation=0 ;; esac
+	read -r up _ </proc/uptime
+	up=${up%.*}
+}
+# Replaces the file $1 by the line on stdin in one step.
+put() {
+	if ! cat >"$meta/$1.new" || ! mv -f "$meta/$1.new" "$meta/$1"; then fail write "$meta/$1 cannot be written"; fi
+}
+# Writes the lease anew, from now on. $1 who and what. Only under the mutex, by the lock's owner.
+write_lock() {
+	read -r up _ </proc/uptime
+	printf '%s\t%s\t%s\t%s\t%s\n' "$run" "$generation" "$boot" "$((${up%.*} + ttl))" "$1" | put lock || exit 9
+}

@@ -1,0 +1,77 @@
+# shellcheck shell=sh
+# Receives a release, verifies it whole, and puts it beside the others; the lock has been taken.
+# Nothing that is live is touched. Stdin: a gzipped tar with t/ (new contents), m/ (what to drop
+# and add), m/library (our own functions, where the host lacks them) and, last, m/end. Needs: root run ttl who expect_current name id salted base base_id library
+# link owner group.
+# shellcheck disable=SC2154
+part=$root/releases/.$name.partial
+rm -rf "$root"/releases/.*.partial
+mkdir "$part" || fail write "$part cannot be made"
+# Ours, from a try whose answer was lost: it is not current, and is made again.
+[ "$expect_current" = "releases/$name" ] || rm -rf "releases/$name"
+# Not under the mutex: a peer that is gone may be noticed by nobody for hours.
+unmutex
+gzip -dc | tar -xmof - -C "$part" || fail upload "the archive could not be unpacked"
+mutex
+fence "$generation" late
+[ -f "$part/m/end" ] || fail upload 'the upload was cut'
+if [ -f "$part/m/library" ]; then
+	rm -f "$meta"/library-*
+	mv "$part/m/library" "$meta/$library"
+fi
+cd "$part" || fail write "$part cannot be entered"
+if [ "$base" = - ]; then
+	if [ -d t ]; then mv t r; else mkdir r; fi || fail write "$part/r cannot be made"
+else
+	{ [ "$link" = yes ] && cp -al "../$base" r 2>/dev/null; } || {
+		rm -rf r
+		cp -a "../$base" r || fail write "$base cannot be copied"
+	}
+	if [ -s m/drop ]; then (cd r && xargs -0 rm -rf -- <../m/drop) || fail write 'old files cannot be dropped'; fi
+	if [ -d t ]; then cp -al t/. r/ || fail write 'new files cannot be put in place'; fi
+fi
+chmod 755 r
+find r ! -group "$group" -exec chgrp -h "$group" {} + || fail write "the group cannot be set to $group"
+
+manifests=$meta/manifests
+for text in tree sums about; do
+	{
+		[ "$base" = - ] || cat "$manifests/$base_id.$text" "m/$text.drop" | sort | uniq -u
+		cat "m/$text.add"
+	} | sort >"m/$text" || fail write 'the manifest cannot be written'
+done
+got=$(cat m/tree m/sums m/about | sha256sum)
+got=${got%% *}
+if [ "$salted" = yes ]; then
+	if [ -f m/salt ] && [ ! -f "$meta/salt" ]; then
+		(umask 077 && cat m/salt >"$meta/salt.new" && mv "$meta/salt.new" "$meta/salt") || fail write "$meta/salt cannot be written"
+	fi
+	read -r salt <"$meta/salt" || fail stale "$meta/salt is gone"
+	got=$(printf '%s%s' "$salt" "$got" | sha256sum)
+	got=${got%% *}
+fi
+[ "$got" = "$id" ] || fail manifest "the manifest came out as $got, not as $id"
+
+cd r || fail write "$part/r cannot be entered"
+wrong=$({ list_tree; cat ../m/tree; } | differences; list_strangers "$owner" "$group")
+bad=$({ list_sums; cat ../m/sums; } | differences)
+if [ -n "$wrong$bad" ]; then
+	printf '%s\n' "$wrong" | block tree_differs
+	printf '%s\n' "$bad" | block sums_differ
+	fail verify 'the staged files are not what was sent'
+fi
+cd "$root" || fail write "$root cannot be entered"
+if [ "$(cat /sys/fs/selinux/enforce 2>/dev/null)" = 1 ] && command -v restorecon >/dev/null 2>&1; then
+	restorecon -R "$part/r" || fail write 'SELinux labels cannot be set'
+fi
+(
+	umask 077
+	for text in tree sums about; do
+		cat "$part/m/$text" >"$manifests/$id.$text.new" && mv -f "$manifests/$id.$text.new" "$manifests/$id.$text" || exit 1
+	done
+) || fail write 'the manifest cannot be kept'
+sync -f "$part" 2>/dev/null || sync
+mv -T "$part/r" "$root/releases/$name" || fail write "releases/$name cannot be made"
+rm -rf "$part"
+write_lock "$who"
+tell staged "$name"
