@@ -15,5 +15,8 @@
 
 #[cfg(test)]
 mod cases;
+pub mod event;
 pub mod model;
+pub mod resource;
 pub mod shell;
+pub mod template;
