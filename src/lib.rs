@@ -16,7 +16,11 @@
 #[cfg(test)]
 mod cases;
 pub mod event;
+pub mod feature;
+pub mod inventory;
 pub mod model;
+pub mod playbook;
+pub mod release;
 pub mod resource;
 pub mod shell;
 pub mod template;

@@ -1,0 +1,19 @@
+//! Features: what one is, what it wants to know, where its files go, and which version a site
+//! gets.
+//!
+//! Pure: it reads texts and lists that others fetched, and gives values or all problems at
+//! once. It knows nothing of inventories; whoever resolves hands in plain wants.
+
+mod definition;
+mod layout;
+mod read;
+mod resolve;
+mod schema;
+mod variables;
+
+pub use definition::{Feature, LinkSpec, Mount, Place, PlaceError, Side, TemplateSpec};
+pub use layout::{Item, Layout, Origin, Tree, check_tree, layout};
+pub use read::parse;
+pub use resolve::{Catalog, Choice, Chosen, Conflict, Hold, Published, Through, Want, resolve};
+pub use schema::{Kind, Schema, VariableSpec};
+pub use variables::{Given, Setting, VariableCheck};

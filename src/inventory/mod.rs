@@ -1,0 +1,148 @@
+//! The inventory language: which sites there are, how they are reached, what they should have.
+//!
+//! Pure: [`read`] takes texts and gives an [`Inventory`] or everything that is wrong with them.
+//! `project` finds the files and asks for secrets; `pipeline` combines the inventory with
+//! features and plays. Nothing here opens a file or knows what a version catalog holds.
+
+#[cfg(test)]
+mod cases;
+mod entry;
+mod explain;
+mod hierarchy;
+pub mod import;
+mod membership;
+mod pattern;
+mod range;
+mod read;
+mod select;
+mod settings;
+mod variable;
+mod want;
+mod word;
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
+
+pub use explain::Explained;
+pub use read::{Sources, Text, read};
+pub use select::{Target, select};
+pub use settings::Settings;
+pub use variable::{Layer, LayerName, SecretRef, Variable, VariableValue, secret};
+pub use want::{Hold, OptOut, Origin, Want};
+
+use crate::model::{FeatureName, GroupName, Position, SiteName, TagKey};
+
+/// All sites of one environment.
+#[derive(Debug, Clone)]
+pub struct Inventory {
+    /// The environment, such as `production`.
+    pub environment: String,
+    /// Groups by name; `all` and `ungrouped` are always among them.
+    pub groups: BTreeMap<GroupName, Group>,
+    sites: Vec<Site>,
+    index: HashMap<SiteName, usize>,
+}
+
+/// A group of sites.
+#[derive(Debug, Clone)]
+pub struct Group {
+    /// Where it is declared; `None` for `all` and `ungrouped` where nobody wrote them.
+    pub at: Option<Position>,
+    /// The groups that it contains directly.
+    pub children: Vec<GroupName>,
+    /// The longest way down from `all`, which has 0.
+    pub depth: usize,
+    /// The sites in it or in a group below it, as indices in written order.
+    members: Vec<usize>,
+}
+
+/// A website on a host.
+#[derive(Debug, Clone)]
+pub struct Site {
+    /// Its name.
+    pub name: SiteName,
+    /// Where it is declared; sites of one range share the place.
+    pub at: Position,
+    /// The host's name or IP address, when it is not the site's name.
+    pub address: Option<String>,
+    /// How it is reached and where it lives, its groups' words included.
+    pub settings: Settings,
+    /// Every group that it is in, outermost first: the order in which their words count.
+    pub groups: Arc<[GroupName]>,
+    /// Tags, its groups' included.
+    pub tags: BTreeMap<TagKey, String>,
+    /// What it should have, opt-outs taken out: its groups' wants, then its own.
+    pub wants: Vec<Arc<Want>>,
+    /// What it or one of its groups opted out of.
+    pub opt_outs: Vec<Arc<OptOut>>,
+    /// At most one for a feature: the innermost.
+    pub holds: BTreeMap<FeatureName, Arc<Hold>>,
+    layers: Vec<Arc<Layer>>,
+}
+
+/// A machine, and the sites on it, which are worked on in turn.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Host<'a> {
+    /// The address, or the site's name where it has none.
+    pub address: &'a str,
+    /// The port; 22 where none is said.
+    pub port: u16,
+    /// The sites, as written.
+    pub sites: Vec<&'a SiteName>,
+}
+
+impl Inventory {
+    /// All sites, in the order written.
+    #[must_use]
+    pub fn sites(&self) -> &[Site] {
+        &self.sites
+    }
+
+    /// The site of that name.
+    #[must_use]
+    pub fn site(&self, name: &str) -> Option<&Site> {
+        self.index.get(name).and_then(|index| self.sites.get(*index))
+    }
+
+    /// The sites of a group and of all groups below it, in the order written.
+    pub fn members(&self, group: &str) -> impl Iterator<Item = &Site> {
+        let members = self.groups.get(group).map(|group| group.members.as_slice());
+        members.unwrap_or_default().iter().filter_map(|index| self.sites.get(*index))
+    }
+
+    /// The machines, in the order in which their first sites are written. Two names of one
+    /// machine that are spelled differently are found out only by its host key.
+    #[must_use]
+    pub fn hosts(&self) -> Vec<Host<'_>> {
+        let mut places: HashMap<(String, u16), usize> = HashMap::new();
+        let mut hosts: Vec<Host<'_>> = Vec::new();
+        for site in &self.sites {
+            let address = site.address.as_deref().unwrap_or(site.name.as_str());
+            let port = site.settings.port.unwrap_or(22);
+            let place = places.entry((address.to_ascii_lowercase(), port)).or_insert(hosts.len());
+            match hosts.get_mut(*place) {
+                Some(host) => host.sites.push(&site.name),
+                None => hosts.push(Host { address, port, sites: vec![&site.name] }),
+            }
+        }
+        hosts
+    }
+}
+
+impl Site {
+    /// The variables that hold for the site. `outer` layers (the play's, the command line's)
+    /// come after its own and win over them.
+    #[must_use]
+    pub fn variables<'a>(&'a self, outer: &[&'a Layer]) -> BTreeMap<&'a str, &'a Variable> {
+        self.all_layers(outer)
+            .flat_map(|layer| &layer.variables)
+            .map(|(name, variable)| (name.as_str(), variable))
+            .collect()
+    }
+
+    fn all_layers<'a>(&'a self, outer: &[&'a Layer]) -> impl Iterator<Item = &'a Layer> {
+        self.layers.iter().map(AsRef::as_ref).chain(outer.iter().copied())
+    }
+}

@@ -1,0 +1,262 @@
+//! What a group or a site says about features: requirements, opt-outs, holds.
+
+use std::{fmt, sync::Arc};
+
+use jiff::civil::Date;
+use semver::Version;
+
+use super::LayerName;
+use crate::model::{
+    FeatureName, Position, Problems, Requirement,
+    yaml::{Key, Node, Yaml},
+};
+
+/// Who said it, and where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin {
+    /// The group or the site.
+    pub who: LayerName,
+    /// The place in the file.
+    pub at: Position,
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.who, self.at)
+    }
+}
+
+/// A feature that sites must have, in a version that satisfies a requirement.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Want {
+    /// The feature.
+    pub feature: FeatureName,
+    /// The versions that will do.
+    pub requirement: Requirement,
+    /// Who wants it.
+    pub from: Origin,
+}
+
+/// A feature that sites must not get from their groups.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OptOut {
+    /// The feature.
+    pub feature: FeatureName,
+    /// Who opted out.
+    pub from: Origin,
+}
+
+/// A feature that stays at one version.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hold {
+    /// The feature.
+    pub feature: FeatureName,
+    /// The version.
+    pub version: Version,
+    /// The last day on which the hold is meant; judged by `lock`, only warned of elsewhere.
+    pub until: Option<Date>,
+    /// Why, in the user's words.
+    pub reason: Option<String>,
+    /// Who holds it.
+    pub from: Origin,
+}
+
+/// All that one entry says about features.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Features {
+    pub wants: Vec<Arc<Want>>,
+    pub opt_outs: Vec<Arc<OptOut>>,
+    pub holds: Vec<Arc<Hold>>,
+}
+
+impl Features {
+    /// Reads `features: { contact-form: "^2.1", popup: false }`, or a list of names.
+    pub fn read_features(&mut self, who: &LayerName, node: &Node, problems: &mut Problems) {
+        if let Yaml::List(items) = &node.value {
+            for item in items {
+                if let Some(feature) = item.parsed(problems) {
+                    let from = Origin { who: who.clone(), at: item.at.clone() };
+                    self.wants.push(Arc::new(Want {
+                        feature,
+                        requirement: Requirement::any(),
+                        from,
+                    }));
+                }
+            }
+            return;
+        }
+        for (key, node) in node.map(problems).unwrap_or_default() {
+            let feature = key.parsed::<FeatureName>(problems);
+            let wish = wish(node, problems);
+            let (Some(feature), Some(wish)) = (feature, wish) else { continue };
+            let from = Origin { who: who.clone(), at: key.at.clone() };
+            match wish {
+                Wish::Have(requirement) => {
+                    self.wants.push(Arc::new(Want { feature, requirement, from }));
+                }
+                Wish::OptOut => self.opt_outs.push(Arc::new(OptOut { feature, from })),
+            }
+        }
+    }
+
+    /// Reads `hold: { contact-form: { version: 2.1.4, until: 2027-01-31, reason: … } }`.
+    pub fn read_holds(&mut self, who: &LayerName, node: &Node, problems: &mut Problems) {
+        for (key, node) in node.map(problems).unwrap_or_default() {
+            let feature = key.parsed::<FeatureName>(problems);
+            let terms = terms(node, problems);
+            let (Some(feature), Some((version, until, reason))) = (feature, terms) else {
+                continue;
+            };
+            let from = Origin { who: who.clone(), at: key.at.clone() };
+            self.holds.push(Arc::new(Hold { feature, version, until, reason, from }));
+        }
+    }
+}
+
+enum Wish {
+    Have(Requirement),
+    OptOut,
+}
+
+fn wish(node: &Node, problems: &mut Problems) -> Option<Wish> {
+    match &node.value {
+        Yaml::Bool(true) => Some(Wish::Have(Requirement::any())),
+        Yaml::Bool(false) => Some(Wish::OptOut),
+        Yaml::Text(text) => match text.parse() {
+            Ok(requirement) => Some(Wish::Have(requirement)),
+            Err(why) => {
+                problems.push(node.problem(format!("{why}")));
+                None
+            }
+        },
+        Yaml::Int(_) | Yaml::Float(_) => {
+            let problem = node.expected("a version requirement");
+            problems.push(problem.hint("put it in quotes, as in \"^2.1\""));
+            None
+        }
+        Yaml::Null => {
+            let problem = node.problem("expected a version requirement, found nothing");
+            problems.push(problem.hint("write \"*\" for any version, or false to opt out"));
+            None
+        }
+        _ => {
+            problems.push(node.expected("a version requirement such as \"^2.1\", or false"));
+            None
+        }
+    }
+}
+
+type Terms = (Version, Option<Date>, Option<String>);
+
+fn terms(node: &Node, problems: &mut Problems) -> Option<Terms> {
+    let Yaml::Map(_) = &node.value else {
+        return Some((version(node, problems)?, None, None));
+    };
+    let mut fields = node.fields(problems)?;
+    let version = fields.required("version", problems).and_then(|node| version(node, problems));
+    let until = fields.optional("until").map(|node| date(node, problems));
+    let reason = fields.optional("reason").map(|node| node.text(problems).map(str::to_owned));
+    fields.finish("a hold", problems);
+    let (until, reason) = (until.map_or(Some(None), |day| day.map(Some))?, reason.flatten());
+    Some((version?, until, reason))
+}
+
+fn version(node: &Node, problems: &mut Problems) -> Option<Version> {
+    if matches!(node.value, Yaml::Int(_) | Yaml::Float(_)) {
+        problems.push(node.expected("a whole version").hint("all three numbers, as in 2.1.4"));
+        return None;
+    }
+    let text = node.text(problems)?;
+    let read = Version::parse(text).map_err(|why| {
+        let problem = node.problem(format!("`{text}` is no version: {why}"));
+        problems.push(problem.hint("a hold names one version with all three numbers, as in 2.1.4"));
+    });
+    read.ok()
+}
+
+fn date(node: &Node, problems: &mut Problems) -> Option<Date> {
+    let text = node.text(problems)?;
+    // jiff's parser also takes times and short forms; a deadline is a day.
+    let is_day = text.len() == 10 && text.chars().all(|c| c.is_ascii_digit() || c == '-');
+    let read = text.parse().ok().filter(|_| is_day);
+    if read.is_none() {
+        let problem = node.problem(format!("`{text}` is no date"));
+        problems.push(problem.hint("write year-month-day, as in 2027-01-31"));
+    }
+    read
+}
+
+/// The problem of naming a feature that nobody in the inventory wants.
+pub(super) fn unknown_feature<'a>(
+    feature: &FeatureName,
+    from: &Origin,
+    what: &str,
+    known: impl IntoIterator<Item = &'a str>,
+) -> crate::model::Problem {
+    let key = Key { at: from.at.clone(), text: feature.to_string() };
+    let message = format!("{what} `{feature}`, but no group and no site wants that feature");
+    key.problem(message).suggest(feature.as_str(), known)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::yaml::parse;
+
+    fn read(text: &str) -> (Features, Problems) {
+        let (mut features, mut problems) = (Features::default(), Problems::default());
+        let node = parse("f.yml", text).expect("good YAML");
+        let mut fields = node.fields(&mut problems).expect("a mapping");
+        if let Some(node) = fields.optional("features") {
+            features.read_features(&LayerName::Site, node, &mut problems);
+        }
+        if let Some(node) = fields.optional("hold") {
+            features.read_holds(&LayerName::Site, node, &mut problems);
+        }
+        (features, problems)
+    }
+
+    #[test]
+    fn requirements_opt_outs_and_holds_are_read() {
+        let (features, problems) = read(
+            "features: { contact-form: '^2.1', popup: false, chat: true }\n\
+             hold: { contact-form: { version: 2.1.4, until: 2027-01-31, reason: clash }, chat: 1.0.0 }\n",
+        );
+        assert_eq!(problems.0, []);
+        assert_eq!(features.wants.len(), 2);
+        assert_eq!(features.wants[0].requirement.to_string(), "^2.1");
+        assert_eq!(features.wants[1].requirement, Requirement::any());
+        assert_eq!(features.opt_outs[0].feature.as_str(), "popup");
+        assert_eq!(features.holds[0].until, Some(jiff::civil::date(2027, 1, 31)));
+        assert_eq!(features.holds[1].version, Version::new(1, 0, 0));
+        let (features, _) = read("features: [contact-form, popup]\n");
+        assert_eq!(features.wants.len(), 2);
+    }
+
+    #[test]
+    fn what_is_no_requirement_and_no_hold_is_told() {
+        let (_, problems) = read(
+            "features:\n  A: '*'\n  b: 2\n  c: 2.1\n  d: ~\n  e: x.y\n  f: [1]\n  g: no\n\
+             hold:\n  a: 2.1\n  b: { until: 2027-01-31 }\n  c: { version: 2.1.4, until: 2027-13-01 }\n  \
+             d: { version: ^2, untl: 2027-01-01 }\n  e: { version: 1.0.0, until: 2027-01-01T10:00 }\n",
+        );
+        let text = problems.to_string();
+        for expected in [
+            "f.yml:2:3: \"A\" must begin with a lower-case letter",
+            "f.yml:3:6: expected a version requirement, found the number 2\n  hint: put it in quotes",
+            "f.yml:4:6: expected a version requirement, found the number 2.1",
+            "f.yml:5:6: expected a version requirement, found nothing",
+            "f.yml:6:6: `x.y` is no version requirement",
+            "f.yml:7:6: expected a version requirement such as",
+            "f.yml:8:6: expected a version requirement such as \"^2.1\", or false, found `no`",
+            "f.yml:10:6: expected a whole version",
+            "f.yml:11:6: `version` is missing",
+            "f.yml:12:31: `2027-13-01` is no date",
+            "f.yml:13:17: `^2` is no version",
+            "f.yml:13:21: unknown key `untl` in a hold\n  hint: did you mean `until`?",
+            "f.yml:14:31: `2027-01-01T10:00` is no date",
+        ] {
+            assert!(text.contains(expected), "{expected} is not in\n{text}");
+        }
+    }
+}

@@ -1,0 +1,21 @@
+//! What goes to hosts and what it is made of: manifests, archives, differences.
+//!
+//! Pure: it works over byte streams that others open, and knows no disk and no network.
+
+pub mod archive;
+pub mod artifact;
+mod tar;
+
+pub use artifact::ArtifactManifest;
+
+mod difference;
+mod manifest;
+mod payload;
+mod site_journal;
+mod wanted;
+
+pub use difference::{Difference, LineDifference, ancestors};
+pub use manifest::{Entry, Manifest, Part, Texts, TreePath, identity};
+pub use payload::{Deliver, Piece};
+pub use site_journal::{Record, SiteJournal, Verb, decode, encode};
+pub use wanted::{Source, Wanted, WantedLink};
