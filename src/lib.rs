@@ -15,12 +15,15 @@
 
 #[cfg(test)]
 mod cases;
+pub mod desired;
 pub mod event;
 pub mod feature;
 pub mod inventory;
 pub mod model;
+pub mod plan;
 pub mod playbook;
 pub mod release;
 pub mod resource;
+pub mod rollout;
 pub mod shell;
 pub mod template;
