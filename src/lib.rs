@@ -16,6 +16,7 @@
 #[cfg(test)]
 mod cases;
 pub mod desired;
+pub mod engine;
 pub mod event;
 pub mod feature;
 pub mod inventory;

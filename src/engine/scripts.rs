@@ -1,0 +1,457 @@
+//! What each step says to a host: parts, values and operations become one script.
+//!
+//! Pure text. Values pass through the shell's quoting in `Script::new`, operations through
+//! [`operation`]; nothing else is ever put into a script.
+
+use std::{collections::BTreeSet, sync::LazyLock};
+
+use crate::{
+    model::{Digest, ReleaseName},
+    plan::{Deployment, Holder, Prune, UndoRecord},
+    playbook::Reload,
+    release::Wanted,
+    resource::Operation,
+    shell::{As, Part, Script, quote},
+};
+
+/// How long a lease holds without being renewed, in seconds by the host's uptime.
+pub const LEASE: u64 = 90;
+
+/// The part of a site that every script needs.
+#[derive(Debug, Clone)]
+pub struct Place {
+    /// The site's root.
+    pub root: String,
+    /// Who owns releases; empty for the user whom the script runs as.
+    pub owner: String,
+    /// Their group; empty for that user's own.
+    pub group: String,
+    /// The run.
+    pub run: String,
+    /// Seconds that the lease holds.
+    pub lease: u64,
+    /// Whether the host is known to have flock: then scripts bring no other mutex.
+    pub flock: bool,
+    /// The file in which the host keeps our functions, if it does: see [`library`].
+    pub library: Option<String>,
+}
+
+/// Functions that a host keeps between scripts: they are a third of what a deploy sends.
+pub struct Library {
+    /// Their text.
+    pub text: String,
+    /// The name of their file, below the site's own directory.
+    pub name: String,
+    /// The digest of the text.
+    pub digest: Digest,
+}
+
+/// The functions of this version.
+#[must_use]
+pub fn library() -> &'static Library {
+    static LIBRARY: LazyLock<Library> = LazyLock::new(|| {
+        let text = crate::shell::library();
+        let digest = Digest::of(text.as_bytes());
+        Library { name: format!("library-{}", digest.short()), text, digest }
+    });
+    &LIBRARY
+}
+
+/// How the reload reaches root's rights from inside an owner's script.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rise {
+    /// The script runs as root, or nothing better can be had.
+    AsWeAre,
+    /// By sudo without a password.
+    Sudo,
+    /// By sudo, with the password that is the first line of stdin.
+    SudoWithPassword,
+}
+
+impl Place {
+    fn script<'a>(
+        &self,
+        marker: &str,
+        more: impl IntoIterator<Item = (&'a str, String)>,
+    ) -> Script {
+        let base = [("root", self.root.clone())];
+        Script::new(marker, base.into_iter().chain(more)).with_library(self.library.clone())
+    }
+
+    /// Where the host keeps our functions, or would.
+    #[must_use]
+    pub fn library_path(&self) -> String {
+        format!("{}/.fleetctl/{}", self.root, library().name)
+    }
+
+    /// The names of who owns releases, for scripts that compare or set them.
+    fn names(&self) -> [(&'static str, String); 2] {
+        [("owner", self.owner.clone()), ("group", self.group.clone())]
+    }
+
+    /// A script that works under the mutex, and knows the lock.
+    fn locking<'a>(
+        &self,
+        marker: &str,
+        more: impl IntoIterator<Item = (&'a str, String)>,
+    ) -> Script {
+        let ours = [("run", self.run.clone()), ("ttl", self.lease.to_string())];
+        let script = self.script(marker, ours.into_iter().chain(more));
+        let script = script.part(Part::Lock).part(Part::Mutex);
+        if self.flock { script } else { script.part(Part::MutexLink) }
+    }
+
+    /// Reads everything, and answers the lines of `ask`; `want` is the body digest of the wanted release, or empty. Contents are
+    /// read where that is what is current, and always if `thorough`.
+    #[must_use]
+    pub fn probe(&self, marker: &str, want: &str, thorough: bool, ask: &str) -> Script {
+        let thorough = if thorough { "yes" } else { "no" };
+        let values = [("want", want), ("thorough", thorough), ("ask", ask)];
+        let values = values.map(|(name, value)| (name, value.to_owned()));
+        let script = self.script(marker, self.names().into_iter().chain(values));
+        script.part(Part::Names).part(Part::Tree).part(Part::Look).part(Part::Probe)
+    }
+
+    /// Makes the root directory, with root's rights. `group` may be empty for the owner's own.
+    #[must_use]
+    pub fn prepare(&self, marker: &str, owner: &str, group: &str) -> Script {
+        let values = [("root", &*self.root), ("owner", owner), ("group", group)];
+        Script::new(marker, values.map(|(name, value)| (name, value.to_owned())))
+            .part(Part::Prepare)
+    }
+
+    /// Takes the lock alone.
+    #[must_use]
+    pub fn take(&self, marker: &str, lock: &Lock<'_>) -> Script {
+        self.locking(marker, lock.values()).part(Part::Take)
+    }
+
+    /// Takes the lock, receives and verifies a release.
+    #[must_use]
+    pub fn stage(&self, marker: &str, lock: &Lock<'_>, d: &Deployment, wanted: &Wanted) -> Script {
+        let (base, base_id) = d.base.as_ref().map_or(("-".to_owned(), "-".to_owned()), |base| {
+            (base.0.to_string(), base.1.to_string())
+        });
+        let yes = |claim: bool| if claim { "yes".to_owned() } else { "no".to_owned() };
+        let values = [
+            ("name", d.name.to_string()),
+            ("id", d.id.to_string()),
+            ("salted", yes(wanted.manifest.tainted)),
+            ("base", base),
+            ("base_id", base_id),
+            ("link", yes(wanted.hard_links)),
+            ("library", library().name.clone()),
+        ];
+        let values = lock.values().into_iter().chain(self.names()).chain(values);
+        let script = self.locking(marker, values).part(Part::Fence).part(Part::Names);
+        script.part(Part::Tree).part(Part::Ground).part(Part::Take).part(Part::Stage)
+    }
+
+    /// Reads a release that is not current, byte by byte. With `lock`, takes it first.
+    #[must_use]
+    pub fn inspect(&self, marker: &str, lock: Option<&Lock<'_>>, name: &str, id: &str) -> Script {
+        let values = [("name", name.to_owned()), ("id", id.to_owned())];
+        let values = self.names().into_iter().chain(values);
+        match lock {
+            Some(lock) => self
+                .locking(marker, lock.values().into_iter().chain(values))
+                .part(Part::Names)
+                .part(Part::Tree)
+                .part(Part::Look)
+                .part(Part::Take)
+                .part(Part::Inspect)
+                // Reading may have taken longer than the lease.
+                .line("write_lock \"$who\""),
+            None => self
+                .script(marker, values)
+                .line("meta=$root/.fleetctl")
+                .part(Part::Names)
+                .part(Part::Tree)
+                .part(Part::Look)
+                .part(Part::Inspect),
+        }
+    }
+
+    /// Makes a staged release current.
+    #[must_use]
+    pub fn activate(&self, marker: &str, step: &Activation<'_>) -> Script {
+        let d = step.deployment;
+        let record = serde_json::to_string(&d.undo).unwrap_or_default();
+        let previous = d.previous.as_ref().map_or(String::new(), |name| format!("releases/{name}"));
+        let values = [
+            ("generation", step.generation.to_string()),
+            ("name", d.name.to_string()),
+            ("previous", previous),
+            ("record", record),
+            ("intent", step.intent.to_owned()),
+        ];
+        let script = self.fenced(marker, values, step.rise).part(Part::Note).part(Part::Switch);
+        let script = with(script, Part::Command, step.before.is_empty());
+        with(script, Part::Operations, d.before.is_empty() && d.after.is_empty())
+            .function("before_commands", &commands(step.before, step.patience))
+            .function("before_switch", &operations(&d.before))
+            .function("after_switch", &operations(&d.after))
+            .function("reload_services", &reloads(step.reload, step.rise, step.patience))
+            .part(Part::Activate)
+    }
+
+    /// Makes the current release the confirmed one.
+    #[must_use]
+    pub fn confirm(&self, marker: &str, step: &Confirmation<'_>) -> Script {
+        let values = [
+            ("generation", step.generation.to_string()),
+            ("name", step.name.to_string()),
+            ("confirmed", step.record.to_owned()),
+        ];
+        let settling = step.settle.map(settling);
+        let values = values.into_iter().chain(settling.into_iter().flatten());
+        let script = self.locking(marker, values).part(Part::Fence).part(Part::Note);
+        let script = with(script, Part::Command, step.after.is_empty())
+            .function("after_commands", &commands(step.after, step.patience))
+            .part(Part::Confirm);
+        with(script, Part::Settle, step.settle.is_none())
+    }
+
+    /// Brings back what was there before an activation.
+    #[must_use]
+    pub fn undo(&self, marker: &str, step: &UndoStep<'_>) -> Script {
+        let values = [
+            ("generation", step.generation.to_string()),
+            ("name", step.record.release.to_string()),
+            ("undone", step.line.to_owned()),
+        ];
+        let back =
+            step.record.previous.as_ref().map_or("-".to_owned(), |p| format!("releases/{p}"));
+        let mut lines = operations(&step.record.before);
+        lines.push(format!("switch {}", quote(&back)));
+        lines.extend(operations(&step.record.after));
+        let script = self.fenced(marker, values, step.rise).part(Part::Note).part(Part::Switch);
+        with(
+            script,
+            Part::Operations,
+            step.record.before.is_empty() && step.record.after.is_empty(),
+        )
+        .function("undo_operations", &lines)
+        .function("reload_services", &reloads(step.reload, step.rise, step.patience))
+        .part(Part::Undo)
+    }
+
+    /// Reloads alone, for hosts where the owner's script cannot rise to root.
+    #[must_use]
+    pub fn reload(&self, marker: &str, reload: &[Reload], patience: u64) -> Script {
+        let script = Script::new(marker, []);
+        let lines = reloads(reload, Rise::AsWeAre, patience);
+        script.function("reload_services", &lines).line("reload_services")
+    }
+
+    /// Prunes and gives the lock back.
+    #[must_use]
+    pub fn settle(&self, marker: &str, prune: &Prune) -> Script {
+        self.locking(marker, settling(prune)).part(Part::Ours).part(Part::Settle)
+    }
+
+    /// Takes the lock for no other reason than to prune, and gives it back.
+    #[must_use]
+    pub fn tidy(&self, marker: &str, lock: &Lock<'_>, prune: &Prune) -> Script {
+        let values = lock.values().into_iter().chain(settling(prune));
+        self.locking(marker, values).part(Part::Take).part(Part::Settle)
+    }
+
+    /// Keeps the lease alive.
+    #[must_use]
+    pub fn renew(&self, marker: &str, generation: u64) -> Script {
+        let values = [("generation", generation.to_string())];
+        self.fenced(marker, values, Rise::AsWeAre).part(Part::Renew)
+    }
+
+    /// Breaks the lock that run `held` has.
+    #[must_use]
+    pub fn break_lock(&self, marker: &str, held: &str) -> Script {
+        self.locking(marker, [("held", held.to_owned())]).part(Part::Break)
+    }
+
+    /// A script that goes on only while the lock is ours; with the password that it may need.
+    fn fenced<const N: usize>(
+        &self,
+        marker: &str,
+        values: [(&str, String); N],
+        rise: Rise,
+    ) -> Script {
+        let script = self.locking(marker, values).part(Part::Fence);
+        if rise == Rise::SudoWithPassword { script.line("IFS= read -r password") } else { script }
+    }
+}
+
+/// What pruning needs.
+fn settling(prune: &Prune) -> [(&'static str, String); 2] {
+    let join = |names: &BTreeSet<ReleaseName>| {
+        names.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
+    };
+    [("releases", join(&prune.releases)), ("undos", join(&prune.undo))]
+}
+
+/// `script` with a part, unless it is `spared`: every byte crosses the wire.
+fn with(script: Script, part: Part, spared: bool) -> Script {
+    if spared { script } else { script.part(part) }
+}
+
+/// What taking the lock needs.
+#[derive(Debug, Clone, Copy)]
+pub struct Lock<'a> {
+    /// Who takes it.
+    pub holder: &'a Holder,
+    /// A run that is known to be dead: its lock may be taken over.
+    pub dead: Option<&'a str>,
+    /// What `current` said when the plan was made; empty for nothing.
+    pub current: &'a str,
+    /// The generation when the plan was made.
+    pub generation: u64,
+}
+
+impl Lock<'_> {
+    fn values(&self) -> [(&'static str, String); 4] {
+        [
+            ("who", self.holder.to_fields()),
+            ("dead", self.dead.unwrap_or_default().to_owned()),
+            ("expect_current", self.current.to_owned()),
+            ("expect_generation", self.generation.to_string()),
+        ]
+    }
+}
+
+/// What an activation needs.
+#[derive(Debug, Clone, Copy)]
+pub struct Activation<'a> {
+    /// The deployment.
+    pub deployment: &'a Deployment,
+    /// The generation that the lock has.
+    pub generation: u64,
+    /// The line for the site's journal.
+    pub intent: &'a str,
+    /// Commands before anything changes: what they are called, and their text.
+    pub before: &'a [(String, String)],
+    /// What is reloaded after the switch.
+    pub reload: &'a [Reload],
+    /// How the reload gets its rights.
+    pub rise: Rise,
+    /// Seconds that each command may take.
+    pub patience: u64,
+}
+
+/// What a confirmation needs.
+#[derive(Debug, Clone, Copy)]
+pub struct Confirmation<'a> {
+    /// The release.
+    pub name: &'a ReleaseName,
+    /// The generation that the lock has.
+    pub generation: u64,
+    /// The line for the site's journal.
+    pub record: &'a str,
+    /// Commands behind it: what they are called, and their text.
+    pub after: &'a [(String, String)],
+    /// Seconds that each command may take.
+    pub patience: u64,
+    /// What to remove before the lock is given back, where nothing can undo the site any more.
+    pub settle: Option<&'a Prune>,
+}
+
+/// What an undo needs.
+#[derive(Debug, Clone, Copy)]
+pub struct UndoStep<'a> {
+    /// What to take back.
+    pub record: &'a UndoRecord,
+    /// The generation that the lock has.
+    pub generation: u64,
+    /// The line for the site's journal.
+    pub line: &'a str,
+    /// What is reloaded after the switch back.
+    pub reload: &'a [Reload],
+    /// How the reload gets its rights.
+    pub rise: Rise,
+    /// Seconds that each command may take.
+    pub patience: u64,
+}
+
+fn operations(operations: &[Operation]) -> Vec<String> {
+    operations.iter().map(operation).collect()
+}
+
+fn operation(operation: &Operation) -> String {
+    match operation {
+        Operation::MakeDirectory { path } => format!("make_directory {}", quote(path)),
+        Operation::RemoveDirectory { path } => format!("drop_directory {}", quote(path)),
+        Operation::PutLink { path, target } => {
+            format!("put_link {} {}", quote(path), quote(target))
+        }
+        Operation::RemoveLink { path, target } => {
+            format!("drop_link {} {}", quote(path), quote(target))
+        }
+        Operation::Keep { path, slot } => format!("keep {} {}", quote(path), quote(slot)),
+        Operation::Restore { path, slot } => format!("restore {} {}", quote(path), quote(slot)),
+    }
+}
+
+fn commands(commands: &[(String, String)], patience: u64) -> Vec<String> {
+    let line = |(name, text): &(String, String)| {
+        format!("command_of {} {patience} {}", quote(name), quote(text))
+    };
+    commands.iter().map(line).collect()
+}
+
+/// The reload runs in a shell of its own with root's rights: it neither holds the mutex nor
+/// knows the answers' descriptor, so a daemon that it starts cannot keep either open.
+///
+/// Its time is limited on the host, where there is `timeout`: what runs with root's rights cannot
+/// be ended through the login user's connection.
+fn reloads(reload: &[Reload], rise: Rise, patience: u64) -> Vec<String> {
+    if reload.is_empty() {
+        return Vec::new();
+    }
+    let calls = reload.iter().map(|reload| match reload {
+        Reload::PhpFpm => "reload_php_fpm".to_owned(),
+        Reload::PhpFpmIfAny => "reload_php_fpm_if_any".to_owned(),
+        Reload::Nginx => "reload_nginx".to_owned(),
+        Reload::Command(text) => {
+            format!("sh -c {} || fail command \"exit status $?\"", quote(text))
+        }
+    });
+    let inner = Script::bare()
+        // Whatever is left of a password that sudo did not ask for is nobody's to read.
+        .line("exec </dev/null")
+        .line("fail() { echo \"$2\" >&2; exit 9; }")
+        .part(Part::Reload)
+        .line(&calls.collect::<Vec<_>>().join("\n"));
+    let shell = format!("$limit sh -c {} 3>&- 9>&-", quote(&inner.text()));
+    let run = match rise {
+        Rise::AsWeAre => format!("{shell} </dev/null"),
+        Rise::Sudo => format!("sudo -n {shell} </dev/null"),
+        Rise::SudoWithPassword => {
+            format!("printf '%s\\n' \"$password\" | sudo -S -p '' {shell}")
+        }
+    };
+    // What is only tried may also lack the rights.
+    let is_must = reload.iter().any(|reload| *reload != Reload::PhpFpmIfAny);
+    let or_else = if is_must { "fail reload \"the reload failed (exit status $?)\"" } else { ":" };
+    vec![
+        "limit=".to_owned(),
+        format!("if command -v timeout >/dev/null 2>&1; then limit='timeout -k 5 {patience}'; fi"),
+        "tell running reload".to_owned(),
+        format!("{run} || {or_else}"),
+        "tell ran reload".to_owned(),
+    ]
+}
+
+/// Whose rights a script of the owner's runs with, for a login as `login`.
+#[must_use]
+pub fn owner_rights(login: &str, owner: Option<&str>, password: bool) -> As {
+    match owner {
+        Some(owner) if owner != login => As::Sudo { user: owner.to_owned(), password },
+        _ => As::Login,
+    }
+}
+
+/// Root's rights for a login as `login`.
+#[must_use]
+pub fn root_rights(login: &str, password: bool) -> As {
+    if login == "root" { As::Login } else { As::Sudo { user: "root".to_owned(), password } }
+}
