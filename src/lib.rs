@@ -15,6 +15,7 @@
 
 #[cfg(test)]
 mod cases;
+pub mod cli;
 pub mod desired;
 pub mod engine;
 pub mod event;

@@ -1,3 +1,7 @@
-//! The door.
+//! The door: everything happens in [`fleetctl::cli`].
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    fleetctl::cli::main()
+}

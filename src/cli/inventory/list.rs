@@ -1,0 +1,123 @@
+//! `inventory list`: one row per site.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use crate::{
+    cli::{Door, Outcome, door::selected, exit, flags::TargetFlags},
+    inventory::{Inventory, Site},
+    report::{Line, Table, Tone, plural},
+};
+
+/// The sites, with their hosts, groups and features.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    target: TargetFlags,
+    /// Sites; names and globs
+    #[arg(value_name = "SITE")]
+    names: Vec<String>,
+}
+
+/// Shows the sites meant.
+pub fn run(args: &Args, door: &Door) -> Outcome {
+    let inventory = super::open(door)?;
+    let names = selected(&inventory, &args.target.target_with(&args.names))?;
+    let sites: Vec<&Site> = names.iter().filter_map(|name| inventory.site(name.as_str())).collect();
+    if door.screen.is_json() {
+        let sites: Vec<Value> = sites.iter().map(|site| to_json(site)).collect();
+        let environment = &inventory.environment;
+        let document = json!({ "schema": 1, "environment": environment, "sites": sites });
+        door.screen.json(&document)?;
+        return Ok(exit::DONE);
+    }
+    door.screen.first_fitting(&[5, 4, 3, 2].map(|columns| table(&sites, columns)))?;
+    door.screen.note(&summary(&inventory, sites.len()))?;
+    Ok(exit::DONE)
+}
+
+fn table(sites: &[&Site], columns: usize) -> Table {
+    let heads = ["SITE", "FEATURES", "HOST", "PLATFORM", "GROUPS"];
+    let mut table = Table::new(heads.get(..columns).unwrap_or(&heads));
+    for site in sites {
+        let cells = [
+            (Tone::Strong, site.name.to_string()),
+            (Tone::Plain, features(site).join(" ")),
+            (Tone::Plain, host(site)),
+            (Tone::Plain, site.settings.platform.map(|p| p.to_string()).unwrap_or_default()),
+            (Tone::Dim, groups(site).join(" ")),
+        ];
+        table.row(cells.into_iter().take(columns));
+    }
+    table
+}
+
+fn summary(inventory: &Inventory, shown: usize) -> Line {
+    let all = inventory.sites().len();
+    let hosts = plural(inventory.hosts().len(), "host");
+    let text = format!("{} on {hosts} in {}", plural(all, "site"), inventory.environment);
+    let part = if shown == all { String::new() } else { format!("{shown} of ") };
+    Line::of(Tone::Dim, &format!("{part}{text}"))
+}
+
+/// The site's own groups: `all` says nothing, as every site is in it.
+fn groups(site: &Site) -> Vec<&str> {
+    site.groups.iter().map(crate::model::GroupName::as_str).filter(|name| *name != "all").collect()
+}
+
+fn host(site: &Site) -> String {
+    let address = site.address.as_deref().unwrap_or(site.name.as_str());
+    let address = if address.contains(':') { format!("[{address}]") } else { address.to_owned() };
+    match site.settings.port {
+        Some(port) if port != 22 => format!("{address}:{port}"),
+        _ => address,
+    }
+}
+
+/// What is wanted, all that is asked of one feature together; holds are marked.
+fn features(site: &Site) -> Vec<String> {
+    let mut wants: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for want in &site.wants {
+        let asked = wants.entry(want.feature.as_str()).or_default();
+        let requirement = want.requirement.as_str();
+        if requirement != "*" && !asked.contains(&requirement) {
+            asked.push(requirement);
+        }
+    }
+    let told = wants.into_iter().map(|(feature, asked)| match site.holds.get(feature) {
+        Some(hold) => format!("{feature}={}(held)", hold.version),
+        None if asked.is_empty() => feature.to_owned(),
+        None => format!("{feature}{}", asked.join(",").replace(' ', "")),
+    });
+    told.collect()
+}
+
+fn to_json(site: &Site) -> Value {
+    let wants: Vec<Value> = site
+        .wants
+        .iter()
+        .map(|want| {
+            json!({
+                "feature": want.feature,
+                "requirement": want.requirement.as_str(),
+                "from": want.from.who.to_string(),
+                "at": want.from.at.to_string(),
+            })
+        })
+        .collect();
+    json!({
+        "site": site.name,
+        "address": site.address.as_deref().unwrap_or(site.name.as_str()),
+        "port": site.settings.port,
+        "user": site.settings.user,
+        "url": site.settings.url,
+        "docroot": site.settings.docroot,
+        "platform": site.settings.platform,
+        "groups": site.groups.as_ref(),
+        "tags": site.tags,
+        "wants": wants,
+        "holds": site.holds.iter().map(|(f, hold)| (f.to_string(), hold.version.to_string()))
+            .collect::<BTreeMap<_, _>>(),
+    })
+}

@@ -1,0 +1,187 @@
+//! `validate`: everything that is written in the project, and everything wrong with it at once.
+//!
+//! Asks no host and no secret. What it finds good, a deploy will not refuse before it connects.
+
+use std::collections::BTreeSet;
+
+use serde_json::json;
+
+use super::{Door, Failure, Outcome, exit};
+use crate::{
+    feature::Catalog,
+    inventory::Inventory,
+    model::{FeatureName, Problem, Problems},
+    pipeline, playbook,
+    project::{Environment, Project},
+    registry::{Registry, RegistryError, read_source},
+    report::{Line, Tone, plural},
+};
+
+/// Check everything that is written in the project.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Check that every version chosen is published as well (the default with --env)
+    #[arg(long)]
+    strict: bool,
+}
+
+/// What was looked at.
+#[derive(Default)]
+struct Seen {
+    sites: usize,
+    environments: usize,
+    features: usize,
+    playbooks: usize,
+    versions: usize,
+    /// Features that are wanted and not published yet.
+    unpublished: BTreeSet<FeatureName>,
+}
+
+/// Checks.
+pub fn run(args: &Args, door: &Door) -> Outcome {
+    let project = door.project()?;
+    let mut problems = Problems::default();
+    let mut seen = Seen::default();
+    check_features(&project, &mut seen, &mut problems);
+    check_playbooks(&project, &mut seen, &mut problems);
+    let catalog = match Registry::new(project.registry()).catalog() {
+        Ok(catalog) => catalog,
+        Err(why) => {
+            problems.0.extend(Failure::from(why).problems.0);
+            Catalog::new()
+        }
+    };
+    seen.versions = catalog.values().map(std::collections::BTreeMap::len).sum();
+    let environments: Vec<&Environment> = match &door.global.env {
+        Some(_) => vec![door.environment(&project)?],
+        None => project.settings.environments.iter().collect(),
+    };
+    for environment in environments {
+        seen.environments += 1;
+        let Some(inventory) = problems.absorb(project.inventory(environment)) else { continue };
+        seen.sites += inventory.sites().len();
+        check_keys(&project, &inventory, &mut problems);
+        check_sites(&project, environment, &catalog, &mut seen, &mut problems);
+    }
+    let is_strict = args.strict || door.global.env.is_some();
+    if is_strict {
+        for feature in std::mem::take(&mut seen.unpublished) {
+            let problem = Problem::new(format!("no version of `{feature}` is published"));
+            problems.push(problem.hint(format!("fleetctl feature publish {feature}")));
+        }
+    }
+    // The same file may be read for several environments.
+    problems.0.sort();
+    problems.0.dedup();
+    problems.or(())?;
+    tell(&seen, door)?;
+    Ok(exit::DONE)
+}
+
+fn tell(seen: &Seen, door: &Door) -> std::io::Result<()> {
+    if door.screen.is_json() {
+        return door.screen.json(&json!({
+            "schema": 1, "sites": seen.sites, "environments": seen.environments,
+            "features": seen.features, "playbooks": seen.playbooks, "versions": seen.versions,
+            "unpublished": seen.unpublished,
+        }));
+    }
+    let parts = [
+        format!("{} in {}", plural(seen.sites, "site"), plural(seen.environments, "environment")),
+        plural(seen.features, "feature"),
+        plural(seen.versions, "published version"),
+        plural(seen.playbooks, "playbook"),
+    ];
+    let line = Line::of(Tone::Good, "all good: ").add(Tone::Plain, &parts.join(", "));
+    door.screen.show([&line])?;
+    let waiting: Vec<String> = seen.unpublished.iter().map(ToString::to_string).collect();
+    if !waiting.is_empty() {
+        let text = format!("fleetctl feature publish {}", waiting.join(" "));
+        let line = Line::of(Tone::Warn, "wanted, but not published yet; next: ");
+        door.screen.note(&line.add(Tone::Plain, &text))?;
+    }
+    Ok(())
+}
+
+fn check_features(project: &Project, seen: &mut Seen, problems: &mut Problems) {
+    for (name, path) in problems.absorb(project.features()).unwrap_or_default() {
+        seen.features += 1;
+        match read_source(&path, &format!("features/{name}")) {
+            Ok(source) if source.feature.name == name => {}
+            Ok(source) => {
+                let other = source.feature.name;
+                let problem =
+                    Problem::new(format!("features/{name}: defines the feature `{other}`"));
+                problems.push(problem.hint("a feature's directory has its name"));
+            }
+            Err(RegistryError::Refused(found)) => problems.0.extend(found.0),
+            Err(other) => problems.push(Problem::new(other.to_string())),
+        }
+    }
+}
+
+fn check_playbooks(project: &Project, seen: &mut Seen, problems: &mut Problems) {
+    let Ok(entries) = std::fs::read_dir(project.root.join("playbooks")) else { return };
+    let mut names: Vec<String> = entries
+        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+        .filter_map(|name| {
+            name.strip_suffix(".yml").or(name.strip_suffix(".yaml")).map(str::to_owned)
+        })
+        .collect();
+    names.sort();
+    for name in names {
+        seen.playbooks += 1;
+        if let Some(Some(text)) = problems.absorb(project.playbook(&name)) {
+            problems.absorb(playbook::parse(&text.file, &text.text));
+        }
+    }
+}
+
+/// Private keys that the inventory and the settings name, and that are not there.
+fn check_keys(project: &Project, inventory: &Inventory, problems: &mut Problems) {
+    let of_settings = project.settings.ssh.site.identity.iter().map(|key| (key, None));
+    let of_sites = inventory.sites().iter();
+    let of_sites =
+        of_sites.flat_map(|site| site.settings.identity.iter().map(move |key| (key, Some(site))));
+    let mut told = BTreeSet::new();
+    for (key, site) in of_settings.chain(of_sites) {
+        let path = project.path(key);
+        // A public key alone will do where an agent has the private one.
+        let is_there = path.exists() || path.with_extension("pub").exists();
+        if is_there || !told.insert(key) {
+            continue;
+        }
+        let message = format!("the private key {key} does not exist");
+        problems.push(match site {
+            Some(site) => Problem::at(&site.at, format!("{message} ({})", site.name)),
+            None => Problem::new(format!("fleet.yml: {message}")),
+        });
+    }
+}
+
+/// Every site against what it wants: requirements that can be met, variables as the features
+/// ask for them.
+fn check_sites(
+    project: &Project,
+    environment: &Environment,
+    catalog: &Catalog,
+    seen: &mut Seen,
+    problems: &mut Problems,
+) {
+    let name = Some(environment.name.as_str());
+    let Some(fleet) = problems.absorb(pipeline::load(project.clone(), name, &[])) else { return };
+    let mut sites = Vec::new();
+    for site in fleet.inventory.sites() {
+        let missing =
+            site.wants.iter().map(|want| &want.feature).filter(|f| !catalog.contains_key(*f));
+        let missing: BTreeSet<FeatureName> = missing.cloned().collect();
+        if missing.is_empty() {
+            sites.push(site.name.clone());
+        }
+        seen.unpublished.extend(missing);
+    }
+    match fleet.check(&sites) {
+        Ok(()) => {}
+        Err(why) => problems.0.extend(Failure::from(why).problems.0),
+    }
+}
