@@ -1,0 +1,162 @@
+//! The sample fleet: what people read first must be true, and its features must work.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use fleetctl::{
+    feature::{self, Origin},
+    inventory::Inventory,
+    model::Platform,
+    playbook,
+    project::{Project, Surroundings},
+    registry::{Registry, read_source},
+};
+
+use crate::support::lab::{Lab, Spec};
+
+fn project() -> Project {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    Project::open(Some(root), &Surroundings::default()).unwrap()
+}
+
+fn inventory() -> Inventory {
+    let project = project();
+    project.inventory(project.settings.environment(None).unwrap()).unwrap()
+}
+
+#[test]
+fn the_fleet_is_a_hundred_sites_in_the_groups_that_are_told() {
+    let inventory = inventory();
+    let count = |group: &str| inventory.members(group).count();
+    assert_eq!(inventory.sites().len(), 100);
+    assert_eq!(inventory.hosts().len(), 99, "two sites share a host");
+    assert_eq!((count("wordpress"), count("static"), count("react")), (56, 26, 18));
+    assert_eq!((count("forms"), count("promo")), (60, 36));
+    assert_eq!(count("eu") + count("na"), 100);
+    assert_eq!(count("eu"), count("eu-west") + count("eu-north"));
+    assert!(inventory.sites().iter().all(|site| site.settings.platform.is_some()));
+    let canaries =
+        |site: &&fleetctl::inventory::Site| site.tags.values().any(|tag| tag == "canary");
+    assert_eq!(inventory.sites().iter().filter(canaries).count(), 3);
+    let both =
+        inventory.members("forms").filter(|site| site.groups.iter().any(|g| g.as_str() == "promo"));
+    assert!(both.count() > 20, "the groups overlap");
+}
+
+#[test]
+fn the_playbook_is_a_playbook() {
+    let text = project().playbook("deploy").unwrap().expect("playbooks/deploy.yml");
+    let plays = playbook::parse(&text.file, &text.text).unwrap();
+    assert_eq!(plays.len(), 1);
+    assert_eq!(plays[0].rollout.canary.values().collect::<Vec<_>>(), ["canary"]);
+}
+
+#[test]
+fn what_is_published_is_whole_and_the_sources_are_its_newest_versions() {
+    let project = project();
+    let registry = Registry::new(project.registry());
+    let catalog = registry.catalog().unwrap();
+    let versions = |name: &str| -> Vec<String> {
+        let (_, versions) = catalog.iter().find(|(known, _)| known.as_str() == name).unwrap();
+        versions.keys().map(ToString::to_string).collect()
+    };
+    assert_eq!(versions("contact-form"), ["2.0.3", "2.1.4", "2.2.0"]);
+    assert_eq!(versions("popup"), ["1.0.2"]);
+    for (name, directory) in project.features().unwrap() {
+        let source = read_source(&directory, name.as_str()).unwrap();
+        let (version, published) = catalog[&name].last_key_value().unwrap();
+        assert_eq!(
+            (version, published.digest),
+            (&source.feature.version, source.manifest.digest())
+        );
+    }
+    for (name, versions) in &catalog {
+        for (version, published) in versions {
+            registry.open(name, version, Some(&published.digest)).unwrap();
+        }
+    }
+}
+
+/// Lays a feature out on a host as a release would, with configurations as rendered by hand.
+fn lay(lab: &Lab, host: &str, platform: Platform, name: &str, configurations: &[(&str, &str)]) {
+    let directory = project().root.join("features").join(name);
+    let source = read_source(&directory, name).unwrap();
+    let tree = source.manifest.entries().keys().map(|path| (path.clone(), feature::Item::File));
+    let release = PathBuf::from(format!("/proc/{}/root/srv/release", lab.host(host).pid));
+    for (place, origin) in feature::layout(&source.feature, &tree.collect(), platform).unwrap() {
+        let to = release.join(place.in_release(&source.feature.name));
+        fs::create_dir_all(to.parent().unwrap()).unwrap();
+        match origin {
+            Origin::File(from) => drop(fs::copy(directory.join(from.as_str()), to).unwrap()),
+            Origin::Link { .. } => panic!("the samples have no links"),
+            Origin::Template(_) => {
+                let known = |(file, _): &&(&str, &str)| to.ends_with(file);
+                fs::write(&to, configurations.iter().find(known).expect("a known template").1)
+                    .unwrap();
+            }
+        }
+    }
+}
+
+const CONFIG: (&str, &str) = (
+    "private/contact-form/config.php",
+    "<?php return ['recipient' => 'desk@box.example', 'heading' => 'Say <hello>', 'thanks' => 'Merci.', 'key' => 'k'];",
+);
+
+fn ticket_in(text: &str) -> String {
+    let digits = |word: &&str| word.len() > 70 && word.starts_with(|c: char| c.is_ascii_digit());
+    text.split('"').find(digits).expect("a ticket").to_owned()
+}
+
+#[test]
+fn the_contact_form_takes_letters_on_a_static_site() {
+    let lab = Lab::start(&Spec::new().host("box", "static=box.example"));
+    lay(&lab, "box", Platform::Static, "contact-form", &[CONFIG, ("config.js", "export {};")]);
+    lab.exec("box", "ln -s /srv/release/public /var/www/box.example/_features");
+    assert_eq!(lab.get("box.example", "/_features/contact-form/contact-form.js").status, 200);
+    assert_eq!(lab.get("box.example", "/_features/contact-form/config.php").status, 404);
+    let submit = "/_features/contact-form/submit.php";
+    let ticket = ticket_in(&lab.get("box.example", submit).body);
+    let letter = |fields: &str| lab.post("box.example", submit, fields);
+
+    let good = format!("ticket={ticket}&name=Ada&email=ada%40x.example&message=Good+day");
+    let answer = letter(&good);
+    assert_eq!(answer.status, 303, "{}", answer.body);
+    let mail = lab.exec("box", "cat /var/mail/outbox");
+    assert!(mail.contains("To: desk@box.example") && mail.contains("Good day"), "{mail}");
+    assert!(mail.contains("Reply-To: ada@x.example"), "{mail}");
+
+    letter(&format!("{good}&website=spam"));
+    letter(&good.replace("ada%40x.example", "no-address"));
+    letter(&good.replace(&ticket, "1700000000.00"));
+    letter(&good.replace("name=Ada", "name[]=Ada"));
+    assert_eq!(lab.exec("box", "cat /var/mail/outbox"), mail, "one letter and no more");
+}
+
+#[test]
+fn wordpress_pages_carry_the_form_and_the_announcement() {
+    let lab = Lab::start(&Spec::new().host("box", "wordpress=box.example"));
+    let before = lab.get("box.example", "/");
+    assert!(before.status == 200 && !before.body.contains("contact-form"));
+    lay(&lab, "box", Platform::Wordpress, "contact-form", &[CONFIG]);
+    lay(&lab, "box", Platform::Wordpress, "popup", &[("config.js", "export {};")]);
+    lab.exec(
+        "box",
+        r#"cd /var/www/box.example && ln -s /srv/release/public _features && mkdir wp-content/mu-plugins &&
+        for feature in contact-form popup; do
+            echo "<?php require '/srv/release/private/$feature/$feature.php';"
+        done | sed '2s/<?php//' > wp-content/mu-plugins/features.php"#,
+    );
+    let page = lab.get("box.example", "/");
+    assert_eq!(page.status, 200, "{}", page.body);
+    assert!(page.body.contains("<h2>Say &lt;hello&gt;</h2>"), "{}", page.body);
+    assert!(page.body.contains(r#"data-version="2.2.0""#), "{}", page.body);
+    assert!(page.body.contains("/_features/popup/popup.js?ver=1.0.2"), "{}", page.body);
+    let ticket = ticket_in(&page.body);
+    let letter = format!("ticket={ticket}&name=Ada&email=ada%40x.example&message=Good+day");
+    assert_eq!(lab.post("box.example", "/_features/contact-form/submit.php", &letter).status, 303);
+    assert!(lab.exec("box", "cat /var/mail/outbox").contains("Good day"));
+    assert!(lab.get("box.example", "/?contact=sent").body.contains("Merci."));
+}

@@ -1,0 +1,5 @@
+//! What several topics need: servers, wires, keys, hosts.
+
+pub mod lab;
+pub mod proxy;
+pub mod sshd;
