@@ -11,7 +11,12 @@ mutex() {
 }
 unmutex() { exec 9>&-; }
 turn() {
-	[ "$waited" -lt 20 ] || fail busy 'another script of fleetctl has been at work here for 20 s'
-	waited=$((waited + 1))
-	sleep 1
+	[ "$waited" -lt 100 ] || fail busy 'another script of fleetctl has been at work here for 20 s'
+	# Not every sleep knows fractions.
+	if sleep 0.2 2>/dev/null; then
+		waited=$((waited + 1))
+	else
+		sleep 1
+		waited=$((waited + 5))
+	fi
 }
