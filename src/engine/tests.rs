@@ -68,6 +68,9 @@ fn wanted(root: &Path, files: &[(&str, &str)], links: &[&str]) -> Wanted {
 fn gate(command: &str) -> GateSpec {
     let mut gate = GateSpec::of(Check::Command(command.to_owned()));
     gate.attempts = 1;
+    // A busy machine is no failure here.
+    gate.timeout = std::time::Duration::from_mins(2);
+    gate.deadline = gate.timeout;
     gate
 }
 
@@ -130,7 +133,7 @@ async fn run(id: &str, desire: Desire, root: &Path, gates: Vec<GateSpec>, apply:
         reload: vec![crate::playbook::Reload::Command("true".to_owned())],
         gates,
         url: Url::of_name("a.example"),
-        patience: 10,
+        patience: 120,
     };
     let mouth = session.mouth(name.clone());
     session.add(Site::new(Host { line, account }, place, desire, manner, shared, mouth));
