@@ -10,7 +10,7 @@ mod schedule;
 
 use std::{collections::BTreeMap, io};
 
-pub use safe::{one_line, sanitize, sanitize_bytes};
+pub use safe::{json_line, one_line, sanitize, sanitize_bytes};
 pub use schedule::{
     Batches, Budget, OnAbort, Released, Schedule, Share, Signal, Slot, Staged, Undone,
 };

@@ -6,21 +6,24 @@
 mod dial;
 mod ingredient;
 mod prepare;
+mod prepared;
+mod resolution;
 mod run;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-pub use prepare::{Prepared, Scope};
+pub use prepared::{Prepared, Scope};
+pub use resolution::Resolved;
 pub use run::{Identity, Options, RunSetup, Task, person};
 use thiserror::Error;
 
 use crate::{
-    feature::{self, Catalog, Choice, Through},
-    inventory::{Inventory, Layer, LayerName, Site, Target, select},
-    model::{FeatureName, Problem, Problems, SiteName},
+    feature::Lock,
+    inventory::{Inventory, Layer, Site, Target, select, select_hosts},
+    model::{FeatureName, Problem, Problems, RegistryPlace, SiteName},
     playbook::{self, Play},
     project::{Environment, Project},
-    registry::{Registry, RegistryError},
+    registry::{Bucket, Names, Patience, Registry, RegistryError},
 };
 
 /// Why nothing was begun.
@@ -63,12 +66,16 @@ pub struct Fleet {
     pub extra: Layer,
     /// Published versions.
     pub registry: Registry,
+    /// What is locked, if anything ever was.
+    pub lock: Option<Lock>,
+    /// Whether nothing but what is locked may be deployed.
+    pub locked: bool,
 }
 
 /// Reads a project for an environment; `extra` are the `-e` arguments.
 ///
 /// # Errors
-/// Everything wrong in the inventory, the playbook and the arguments.
+/// Everything wrong in the inventory, the playbook, the lock and the arguments.
 pub fn load(
     project: Project,
     environment: Option<&str>,
@@ -84,25 +91,49 @@ pub fn load(
     );
     let layer = Layer::from_arguments(extra.iter().map(String::as_str));
     let extra = problems.absorb(layer);
-    let registry = Registry::new(project.registry());
-    match (inventory, plays, extra) {
-        (Some(inventory), Some(plays), Some(extra)) if problems.0.is_empty() => {
-            Ok(Fleet { project, environment, inventory, plays, extra, registry })
+    let registry = problems.absorb(registry(&project));
+    let text = problems.absorb(project.lock(&environment));
+    let lock = text.flatten().and_then(|text| problems.absorb(Lock::parse(&text.file, &text.text)));
+    match (inventory, plays, extra, registry) {
+        (Some(inventory), Some(plays), Some(extra), Some(registry)) if problems.0.is_empty() => {
+            let locked = false;
+            Ok(Fleet { project, environment, inventory, plays, extra, registry, lock, locked })
         }
         _ => Err(problems),
     }
 }
 
+/// The registry of a project. A bucket is reached as the environment says, and is not asked for
+/// anything yet.
+///
+/// # Errors
+/// When there is no place for what is fetched from a bucket.
+pub fn registry(project: &Project) -> Result<Registry, Problems> {
+    match project.registry() {
+        RegistryPlace::Directory(root) => Ok(Registry::new(root)),
+        RegistryPlace::Bucket(url) => {
+            let names = Names::new(&|name| std::env::var_os(name));
+            let cache = project.state()?.join("cache/artifacts");
+            Ok(Registry::in_bucket(Bucket::new(url, names, Patience::default(), cache)))
+        }
+    }
+}
+
 impl Fleet {
-    /// The sites meant by a target, in the inventory's order.
+    /// The sites meant by a target, in Ansible's order.
     ///
     /// # Errors
-    /// Words that match nothing.
+    /// Words that match nothing, and sites that cannot be reached as their variables say.
     pub fn select(&self, target: &Target) -> Result<Vec<SiteName>, LoadError> {
-        let features = |site: &Site| -> BTreeSet<FeatureName> {
-            site.wants.iter().map(|want| want.feature.clone()).collect()
-        };
-        select(&self.inventory, target, &features).map_err(LoadError::NoTarget)
+        let features = |site: &Site| -> BTreeSet<FeatureName> { self.features_of(site) };
+        let target = self.project.limited(target).map_err(LoadError::NoTarget)?;
+        let names = select(&self.inventory, &target, &features).map_err(LoadError::NoTarget)?;
+        let blocked = names.iter().filter_map(|name| {
+            let problem = self.inventory.site(name.as_str())?.blocked.clone()?;
+            Some(Problem { message: format!("{name}: {}", problem.message), ..problem })
+        });
+        let problems = Problems(blocked.collect());
+        problems.or(names).map_err(LoadError::Wrong)
     }
 
     /// The sites that a play is for.
@@ -110,11 +141,9 @@ impl Fleet {
     /// # Errors
     /// Words of its `hosts` that match nothing, at their place.
     pub fn sites_of(&self, play: &Play) -> Result<BTreeSet<SiteName>, Problems> {
-        let target = Target { limit: vec![play.hosts.clone()], ..Target::default() };
-        let found = select(&self.inventory, &target, &|_| BTreeSet::new());
+        let found = select_hosts(&self.inventory, &play.hosts);
         found.map(BTreeSet::from_iter).map_err(|mut problems| {
             for problem in &mut problems.0 {
-                problem.message = problem.message.replacen("--limit", "hosts:", 1);
                 problem.at.clone_from(&play.at);
             }
             problems
@@ -159,36 +188,6 @@ impl Fleet {
                 Err(LoadError::NoTarget(Problem::new(message).hint(hint).into()))
             }
         }
-    }
-
-    /// Chooses versions for these sites from what is published.
-    ///
-    /// # Errors
-    /// A registry that cannot be read, and requirements that cannot be met.
-    pub fn resolve(&self, sites: &[SiteName]) -> Result<(Choice, Catalog), LoadError> {
-        let catalog = self.registry.catalog()?;
-        let mut wants = Vec::new();
-        let mut holds = Vec::new();
-        for site in sites.iter().filter_map(|name| self.inventory.site(name.as_str())) {
-            wants.extend(site.wants.iter().map(|want| feature::Want {
-                site: site.name.clone(),
-                feature: want.feature.clone(),
-                requirement: want.requirement.clone(),
-                through: match &want.from.who {
-                    LayerName::Group(group) => Through::Group(group.clone()),
-                    _ => Through::Site,
-                },
-                at: want.from.at.clone(),
-            }));
-            holds.extend(site.holds.values().map(|hold| feature::Hold {
-                site: site.name.clone(),
-                feature: hold.feature.clone(),
-                version: hold.version.clone(),
-                at: hold.from.at.clone(),
-            }));
-        }
-        let choice = feature::resolve(&wants, &catalog, &holds)?;
-        Ok((choice, catalog))
     }
 
     /// Sites by what tells their hosts apart.

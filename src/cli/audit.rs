@@ -10,7 +10,7 @@ use super::{
     visit::{self, Visit, code_of_reading, read_only},
 };
 use crate::{
-    engine::site::Site,
+    engine::{scripts::Depth, site::Site},
     model::Secret,
     plan::{self, Decision, Observation},
     release::{Record, Verb},
@@ -21,9 +21,6 @@ use crate::{
 /// releases. Exit code 10 when there is anything.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Sites; names and globs
-    #[arg(value_name = "SITE")]
-    names: Vec<String>,
     #[command(flatten)]
     target: TargetFlags,
     #[command(flatten)]
@@ -36,11 +33,13 @@ pub struct Args {
 /// Audits.
 pub fn run(args: &Args, door: &Door) -> Outcome {
     let fleet = visit::fleet(door, &args.hosts, &args.extra)?;
-    let target = args.target.target_with(&args.names);
+    let target = args.target.target();
     wait(async {
         let mut visit = Visit::deploying(door, &fleet, &target).await?;
         // A release that was rolled back is told as such, and must not look like an obstacle.
         visit.options.retry_rejected = true;
+        // What runs is compared with what it was made of, also where something newer waits.
+        visit.options.depth = Depth::Contents;
         read_only(&visit, "audit", async |session| {
             let mut findings = Vec::new();
             for site in visit.sites.iter().filter_map(|name| session.sites().get(name)) {

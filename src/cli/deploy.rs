@@ -23,24 +23,22 @@ use crate::{
 /// Bring sites to what the inventory says they should have, in batches, with gates.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Sites; names and globs
-    #[arg(value_name = "SITE")]
-    names: Vec<String>,
     #[command(flatten)]
-    target: TargetFlags,
+    pub target: TargetFlags,
     #[command(flatten)]
-    deploy: DeployFlags,
+    pub deploy: DeployFlags,
     #[command(flatten)]
-    hosts: HostFlags,
+    pub hosts: HostFlags,
 }
 
 /// Deploys.
 pub fn run(args: &Args, door: &Door) -> Outcome {
-    let target = args.target.target_with(&args.names);
     if args.deploy.check {
-        return plan::planned(&target, &args.deploy, &args.hosts, door);
+        return plan::planned(args, door);
     }
-    let fleet = visit::fleet(door, &args.hosts, &args.deploy.extra)?;
+    let target = args.target.target();
+    let mut fleet = visit::fleet(door, &args.hosts, &args.deploy.extra)?;
+    fleet.locked = args.deploy.only_locked();
     let batches = visit::batches(&args.deploy.batches)?;
     wait(async {
         let mut visit = Visit::deploying(door, &fleet, &target).await?;
@@ -78,7 +76,9 @@ pub async fn carry_out(visit: &Visit<'_>, verb: &str, asking: &'static str, diff
     if !door.screen.is_json() && plans.iter().any(|(_, plan)| !plan.is_empty()) {
         plan::tell(&plans, diff, door)?;
     }
-    let agreed = if changes.is_empty() {
+    // A person is not asked about what could not begin; where nobody can be asked, --yes decides.
+    let is_idle = || door.screen.is_interactive() && session.would_begin_nothing(visit.schedule());
+    let agreed = if changes.is_empty() || is_idle() {
         Ok(true)
     } else {
         let settings = &visit.fleet.project.settings;
@@ -132,9 +132,6 @@ fn to_change<'s>(
 /// Bring sites back to the release they had before.
 #[derive(Debug, clap::Args)]
 pub struct RollbackArgs {
-    /// Sites; names and globs
-    #[arg(value_name = "SITE")]
-    names: Vec<String>,
     #[command(flatten)]
     target: TargetFlags,
     /// A release, or a run that should not have happened; the previous confirmed release without it
@@ -152,7 +149,7 @@ pub struct RollbackArgs {
 
 /// Rolls back.
 pub fn run_rollback(args: &RollbackArgs, door: &Door) -> Outcome {
-    let target = args.target.target_with(&args.names);
+    let target = args.target.target();
     if target == crate::inventory::Target::default() {
         let problem = Problem::new("which sites to roll back is for you to say");
         return Err(Failure::usage(

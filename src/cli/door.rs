@@ -7,6 +7,7 @@ use crate::{
     inventory::{Inventory, Target, select},
     model::{FeatureName, Problem, SiteName},
     project::{Environment, Project, Surroundings},
+    report::{Line, Tone},
 };
 
 /// The flags, the screen and the surroundings of a command.
@@ -24,12 +25,14 @@ impl Door {
         let around = Surroundings {
             directory: env::current_dir().unwrap_or_default(),
             home: env::home_dir(),
+            inventories: global.inventory.clone(),
+            is_ci: env::var_os("CI").is_some_and(|value| !value.is_empty()),
         };
         Self { global, screen, around }
     }
 
     /// A path as the person typed it.
-    pub fn path(&self, typed: &str) -> PathBuf {
+    pub fn path(&self, typed: impl AsRef<std::path::Path>) -> PathBuf {
         self.around.directory.join(typed)
     }
 
@@ -44,6 +47,26 @@ impl Door {
                 problems.0.iter().all(|p| p.at.is_none() && p.message.contains("no fleet.yml"));
             if is_missing { Failure::usage(problems) } else { problems.into() }
         })
+    }
+
+    /// Tells of what was read and cannot be honoured.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn tell_notes(&self, inventory: &Inventory) -> std::io::Result<()> {
+        inventory.notes.iter().try_for_each(|note| self.tell_note(note))
+    }
+
+    /// Tells one note, unless only results are wanted.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn tell_note(&self, note: &Problem) -> std::io::Result<()> {
+        for (text, place) in note.to_string().lines().zip(0..) {
+            let mark = if place == 0 { "note: " } else { "" };
+            self.screen.note(&Line::of(Tone::Warn, mark).add(Tone::Plain, text))?;
+        }
+        Ok(())
     }
 
     /// The environment that is meant.

@@ -67,7 +67,9 @@ impl From<RegistryError> for Failure {
         match why {
             RegistryError::Refused(problems) => problems.into(),
             RegistryError::NotPublished(problem) => problem.into(),
-            RegistryError::Io { .. } => Self::internal(why.to_string()),
+            RegistryError::Io { .. } | RegistryError::Unreachable { .. } => {
+                Self::internal(why.to_string())
+            }
             other => told(&other.to_string()).into(),
         }
     }

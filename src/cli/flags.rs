@@ -14,6 +14,9 @@ pub struct Global {
     /// The project's directory, when it is not the one around you
     #[arg(long, global = true, value_name = "DIR", env = "FLEETCTL_PROJECT", hide_env = true)]
     pub project: Option<PathBuf>,
+    /// An inventory in place of the project's: a file, a program or a directory; may be repeated
+    #[arg(short, long, global = true, value_name = "PATH")]
+    pub inventory: Vec<PathBuf>,
     /// The environment, when it is not the first of fleet.yml
     #[arg(long, global = true, value_name = "NAME", env = "FLEETCTL_ENV", hide_env = true)]
     pub env: Option<String>,
@@ -42,9 +45,13 @@ pub struct Global {
 }
 
 /// Which sites a command is about. Words in one flag add up, different flags narrow down.
+/// Positional targets and `--limit` are Ansible's patterns.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Targets")]
 pub struct TargetFlags {
+    /// Sites, groups, patterns: `forms`, `'forms:&eu:!hold'`, `'shop*'`, `'web[0:2]'`
+    #[arg(value_name = "PATTERN", help_heading = None)]
+    pub patterns: Vec<String>,
     /// Sites in these groups; names and globs, with commas
     #[arg(short, long, value_name = "GROUP")]
     pub group: Vec<String>,
@@ -57,7 +64,7 @@ pub struct TargetFlags {
     /// Sites with this tag, as `tier=canary`
     #[arg(short, long, visible_alias = "tags", value_name = "KEY=VALUE")]
     pub tag: Vec<String>,
-    /// Of the sites meant so far only these; `!name` takes away
+    /// Of the sites meant so far only these: a pattern such as `eu:!hold`, or `@file`
     #[arg(short, long, value_name = "PATTERN")]
     pub limit: Vec<String>,
 }
@@ -67,20 +74,13 @@ impl TargetFlags {
     #[must_use]
     pub fn target(&self) -> Target {
         Target {
+            patterns: self.patterns.clone(),
             groups: self.group.clone(),
             sites: self.site.clone(),
             tags: self.tag.clone(),
             features: self.feature.clone(),
             limit: self.limit.clone(),
         }
-    }
-
-    /// The target, with names given as arguments as well.
-    #[must_use]
-    pub fn target_with(&self, names: &[String]) -> Target {
-        let mut target = self.target();
-        target.sites.extend(names.iter().cloned());
-        target
     }
 }
 
@@ -101,6 +101,7 @@ pub struct HostFlags {
 
 /// What is to be deployed, and how.
 #[derive(Debug, Clone, Default, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 #[command(next_help_heading = "Deploying")]
 pub struct DeployFlags {
     /// A variable, as `name=value`, or `@file.yml`; stronger than the inventory's
@@ -115,9 +116,27 @@ pub struct DeployFlags {
     /// Sizes of the batches, as `1,10%,100%`, instead of the play's
     #[arg(long, visible_alias = "serial", value_name = "SIZES", value_delimiter = ',')]
     pub batches: Vec<String>,
+    /// Deploy only what is locked, or nothing (the default where `CI` is set)
+    #[arg(long, overrides_with = "no_locked")]
+    pub locked: bool,
+    /// Take what fits where the lock is behind
+    #[arg(long, overrides_with = "locked")]
+    pub no_locked: bool,
     /// Try a release again that was rolled back before
     #[arg(long)]
     pub retry_rejected: bool,
+}
+
+impl DeployFlags {
+    /// Whether nothing but what is locked may be deployed.
+    #[must_use]
+    pub fn only_locked(&self) -> bool {
+        let is_ci = || {
+            let ci = std::env::var_os("CI").unwrap_or_default();
+            !ci.is_empty() && !ci.eq_ignore_ascii_case("false") && ci != "0"
+        };
+        self.locked || (!self.no_locked && is_ci())
+    }
 }
 
 /// A length of time such as `500ms`, `90s`, `5m`, `1h`; a number alone is seconds.

@@ -20,9 +20,6 @@ use crate::{
 /// What happened: of sites, as their hosts tell it; without any, the runs made from here.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Sites; names and globs
-    #[arg(value_name = "SITE")]
-    names: Vec<String>,
     #[command(flatten)]
     target: TargetFlags,
     #[command(flatten)]
@@ -34,7 +31,7 @@ pub struct Args {
 
 /// Tells what happened.
 pub fn run(args: &Args, door: &Door) -> Outcome {
-    let target = args.target.target_with(&args.names);
+    let target = args.target.target();
     if target == crate::inventory::Target::default() {
         return run_list::list(args.limit_to, door);
     }

@@ -37,9 +37,6 @@ pub enum Verb {
 /// At which sites.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Sites; names and globs
-    #[arg(value_name = "SITE")]
-    names: Vec<String>,
     #[command(flatten)]
     target: TargetFlags,
     #[command(flatten)]
@@ -52,7 +49,7 @@ pub fn run(verb: &Verb, door: &Door) -> Outcome {
         Verb::Ls(args) => (args, false),
         Verb::Break(args) => (args, true),
     };
-    let target = args.target.target_with(&args.names);
+    let target = args.target.target();
     if is_break && target == crate::inventory::Target::default() {
         let problem = Problem::new("whose locks to break is for you to say");
         return Err(Failure::usage(

@@ -6,7 +6,7 @@ use clap::Subcommand;
 
 use super::{Door, Failure, Outcome, exit, files};
 use crate::{
-    inventory::import::{Imported, from_csv, from_ssh_config},
+    inventory::import::{Imported, from_csv, from_ssh_config, from_trellis},
     model::{Problem, Problems},
     report::{Line, Tone, plural},
 };
@@ -18,6 +18,8 @@ pub enum Verb {
     SshConfig(Args),
     /// A table with a header: name, address, port, user, url, docroot, platform, groups, tags
     Csv(Args),
+    /// The `wordpress_sites.yml` of Roots Trellis
+    Trellis(Args),
 }
 
 /// What is read and where it goes.
@@ -36,10 +38,11 @@ pub fn run(verb: &Verb, door: &Door) -> Outcome {
     let (args, read): (_, Read) = match verb {
         Verb::SshConfig(args) => (args, from_ssh_config),
         Verb::Csv(args) => (args, from_csv),
+        Verb::Trellis(args) => (args, from_trellis),
     };
     let found = read(&args.file, &text(&args.file, door)?)?;
     for note in &found.notes {
-        door.screen.note(&Line::of(Tone::Warn, "note: ").add(Tone::Plain, &note.to_string()))?;
+        door.tell_note(note)?;
     }
     if found.count() == 0 {
         return Err(Problem::new(format!("{}: there are no sites in it", args.file)).into());

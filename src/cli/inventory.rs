@@ -1,6 +1,7 @@
 //! `inventory`: which sites there are, what holds for one, and how groups contain each other.
 
 mod explain;
+mod export;
 mod graph;
 mod list;
 
@@ -8,6 +9,7 @@ use clap::Subcommand;
 pub use explain::find;
 
 use super::{Door, Failure, Outcome};
+use crate::{inventory::Inventory, project::Project};
 
 /// What is asked of the inventory.
 #[derive(Debug, Subcommand)]
@@ -19,6 +21,8 @@ pub enum Verb {
     Explain(explain::Args),
     /// Groups, the groups in them, and how many sites each has
     Graph,
+    /// The inventory as other tools read it
+    Export(export::Args),
 }
 
 /// Answers.
@@ -27,6 +31,7 @@ pub fn run(verb: Verb, door: &Door) -> Outcome {
         Verb::List(args) => list::run(&args, door),
         Verb::Explain(args) => explain::run(&args, door),
         Verb::Graph => graph::run(door),
+        Verb::Export(args) => export::run(&args, door),
     }
 }
 
@@ -34,8 +39,10 @@ pub fn run(verb: Verb, door: &Door) -> Outcome {
 ///
 /// # Errors
 /// No project, and everything wrong in it.
-fn open(door: &Door) -> Result<crate::inventory::Inventory, Failure> {
+fn open(door: &Door) -> Result<(Project, Inventory), Failure> {
     let project = door.project()?;
     let environment = door.environment(&project)?;
-    Ok(project.inventory(environment)?)
+    let inventory = project.inventory(environment)?;
+    door.tell_notes(&inventory)?;
+    Ok((project, inventory))
 }

@@ -4,6 +4,7 @@
 //! person; it decides nothing itself. Every way out has a documented code ([`exit`]), and
 //! nothing else in the house knows the command line.
 
+mod artifact;
 mod audience;
 mod audit;
 mod confirm;
@@ -21,6 +22,7 @@ mod hosts;
 mod import;
 mod init;
 mod inventory;
+mod lock;
 mod new;
 mod plan;
 mod preview;
@@ -60,7 +62,7 @@ enum Verb {
     /// Add a site or a feature to the project
     #[command(subcommand)]
     New(new::Verb),
-    /// Take over sites from an `ssh_config` or a table
+    /// Take over sites from an `ssh_config`, a table or Trellis
     #[command(subcommand)]
     Import(import::Verb),
     /// Check everything that is written in the project
@@ -71,6 +73,11 @@ enum Verb {
     /// Features and their published versions
     #[command(subcommand)]
     Feature(feature::Verb),
+    /// Archives, judged before anybody trusts them
+    #[command(subcommand)]
+    Artifact(artifact::Verb),
+    /// Write down which version of each feature every site gets
+    Lock(lock::Args),
     /// Hosts: their keys, whether they answer
     #[command(subcommand)]
     Hosts(hosts::Verb),
@@ -126,6 +133,8 @@ fn run(verb: Verb, door: &Door) -> Outcome {
         Verb::Validate(args) => validate::run(&args, door),
         Verb::Inventory(verb) => inventory::run(verb, door),
         Verb::Feature(verb) => feature::run(verb, door),
+        Verb::Artifact(verb) => artifact::run(&verb, door),
+        Verb::Lock(args) => lock::run(&args, door),
         Verb::Hosts(verb) => hosts::run(verb, door),
         Verb::Plan(args) => plan::run(&args, door),
         Verb::Deploy(args) => deploy::run(&args, door),

@@ -3,43 +3,38 @@
 use serde_json::{Value, json};
 
 use super::{
-    Door, Failure, Outcome,
+    Door, Failure, Outcome, deploy,
     door::wait,
     exit,
-    flags::{DeployFlags, HostFlags, TargetFlags},
     preview::{self, Shown},
     visit::{self, Visit, code_of_reading, read_only},
 };
-use crate::{inventory::Target, model::SiteName, report::plan::SitePlan};
+use crate::{model::SiteName, report::plan::SitePlan};
 
 /// How many lines of a file's changes are shown, without and with `--diff`.
 const LINES: (usize, usize) = (40, 2_000);
 
 /// Show what a deploy would do: versions, links, files. Exit code 10 when there is something.
 #[derive(Debug, clap::Args)]
+#[group(skip)]
 pub struct Args {
-    /// Sites; names and globs
-    #[arg(value_name = "SITE")]
-    names: Vec<String>,
     #[command(flatten)]
-    target: TargetFlags,
-    #[command(flatten)]
-    deploy: DeployFlags,
-    #[command(flatten)]
-    hosts: HostFlags,
+    what: deploy::Args,
 }
 
 /// Plans.
 pub fn run(args: &Args, door: &Door) -> Outcome {
-    planned(&args.target.target_with(&args.names), &args.deploy, &args.hosts, door)
+    planned(&args.what, door)
 }
 
 /// Plans what is targeted; also what `deploy --check` does.
-pub fn planned(target: &Target, deploy: &DeployFlags, hosts: &HostFlags, door: &Door) -> Outcome {
-    let fleet = visit::fleet(door, hosts, &deploy.extra)?;
+pub fn planned(args: &deploy::Args, door: &Door) -> Outcome {
+    let deploy = &args.deploy;
+    let mut fleet = visit::fleet(door, &args.hosts, &deploy.extra)?;
+    fleet.locked = deploy.only_locked();
     visit::batches(&deploy.batches)?;
     wait(async {
-        let mut visit = Visit::deploying(door, &fleet, target).await?;
+        let mut visit = Visit::deploying(door, &fleet, &args.target.target()).await?;
         visit.options.retry_rejected = deploy.retry_rejected;
         only(&visit, deploy.diff).await
     })

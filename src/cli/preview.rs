@@ -7,10 +7,11 @@ use bytes::Bytes;
 use super::visit::Visit;
 use crate::{
     engine::{adhoc, session::Session, site::Site},
-    model::{ArtifactPath, Content, FeatureName, SiteName},
+    model::{ArtifactPath, Content, Digest, FeatureName, SiteName},
     pipeline::{Scope, Task},
     plan::{Base, Decision, Deployment},
-    release::{Entry, Manifest, Source, TreePath, Wanted},
+    registry::Registry,
+    release::{Entry, Manifest, Part, Source, TreePath, Wanted},
     report::plan::{FileDiff, Files, SitePlan},
     shell::quote,
 };
@@ -198,7 +199,7 @@ async fn old_content(
     if new_is_tainted || !is_open {
         return Some(Content::Tainted(Bytes::new()));
     }
-    if let Some(content) = published_before(visit, base, path, entry) {
+    if let Some(content) = published_before(visit, base, path, entry).await {
         return Some(content);
     }
     let root = visit.prepared.root(site.mouth.site());
@@ -208,7 +209,7 @@ async fn old_content(
 }
 
 /// The file of the version that the host has, if that file came from its artifact.
-fn published_before(
+async fn published_before(
     visit: &Visit<'_>,
     base: &Base,
     path: &TreePath,
@@ -217,9 +218,22 @@ fn published_before(
     let Entry::File { digest, .. } = entry else { return None };
     let feature: FeatureName = path.split('/').nth(1)?.parse().ok()?;
     let part = base.manifest.features.get(&feature)?;
-    let published = visit.fleet.registry.open(&feature, &part.version, Some(&part.digest)).ok()?;
+    let (registry, part, digest) = (visit.fleet.registry.clone(), part.clone(), *digest);
+    // It may have to be fetched, and hosts want to be heard meanwhile.
+    let found = move || content_of(&registry, &feature, &part, digest);
+    tokio::task::spawn_blocking(found).await.ok()?
+}
+
+/// The file with this digest in a published version.
+fn content_of(
+    registry: &Registry,
+    feature: &FeatureName,
+    part: &Part,
+    digest: Digest,
+) -> Option<Content> {
+    let published = registry.open(feature, &part.version, Some(&part.digest)).ok()?;
     let inside = published.manifest.entries().iter().find_map(|(inside, entry)| match entry {
-        crate::release::artifact::Entry::File { digest: known, .. } if known == digest => {
+        crate::release::artifact::Entry::File { digest: known, .. } if *known == digest => {
             Some(inside.clone())
         }
         _ => None,

@@ -139,8 +139,7 @@ impl Screen {
     #[expect(clippy::unused_self, reason = "a screen is what documents and questions go to")]
     pub fn json(&self, document: &impl Serialize) -> io::Result<()> {
         let mut out = io::BufWriter::new(stdout().lock());
-        serde_json::to_writer(&mut out, document)?;
-        out.write_all(b"\n")?;
+        writeln!(out, "{}", crate::event::json_line(document)?)?;
         out.flush()
     }
 

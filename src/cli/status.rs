@@ -20,9 +20,6 @@ use crate::{
 /// What runs where: features, releases, whether they were confirmed, when and by whom.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Sites; names and globs
-    #[arg(value_name = "SITE")]
-    names: Vec<String>,
     #[command(flatten)]
     target: TargetFlags,
     #[command(flatten)]
@@ -44,7 +41,7 @@ struct Standing {
 /// Asks all hosts.
 pub fn run(args: &Args, door: &Door) -> Outcome {
     let fleet = visit::fleet(door, &args.hosts, &[])?;
-    let target = args.target.target_with(&args.names);
+    let target = args.target.target();
     wait(async {
         let visit = Visit::reading(door, &fleet, &target).await?;
         read_only(&visit, "status", async |session| {

@@ -13,7 +13,7 @@ use crate::{
     model::{FeatureName, Problem, Problems},
     pipeline, playbook,
     project::{Environment, Project},
-    registry::{Registry, RegistryError, read_source},
+    registry::{RegistryError, read_source},
     report::{Line, Tone, plural},
 };
 
@@ -35,6 +35,8 @@ struct Seen {
     versions: usize,
     /// Features that are wanted and not published yet.
     unpublished: BTreeSet<FeatureName>,
+    /// Locks that do not have what some site asks for.
+    behind: BTreeSet<String>,
 }
 
 /// Checks.
@@ -44,7 +46,7 @@ pub fn run(args: &Args, door: &Door) -> Outcome {
     let mut seen = Seen::default();
     check_features(&project, &mut seen, &mut problems);
     check_playbooks(&project, &mut seen, &mut problems);
-    let catalog = match Registry::new(project.registry()).catalog() {
+    let catalog = match pipeline::registry(&project)?.catalog() {
         Ok(catalog) => catalog,
         Err(why) => {
             problems.0.extend(Failure::from(why).problems.0);
@@ -83,7 +85,7 @@ fn tell(seen: &Seen, door: &Door) -> std::io::Result<()> {
         return door.screen.json(&json!({
             "schema": 1, "sites": seen.sites, "environments": seen.environments,
             "features": seen.features, "playbooks": seen.playbooks, "versions": seen.versions,
-            "unpublished": seen.unpublished,
+            "unpublished": seen.unpublished, "locks_behind": seen.behind,
         }));
     }
     let parts = [
@@ -99,6 +101,10 @@ fn tell(seen: &Seen, door: &Door) -> std::io::Result<()> {
         let text = format!("fleetctl feature publish {}", waiting.join(" "));
         let line = Line::of(Tone::Warn, "wanted, but not published yet; next: ");
         door.screen.note(&line.add(Tone::Plain, &text))?;
+    }
+    for name in &seen.behind {
+        let text = format!("{name} does not have what every site asks for; next: fleetctl lock");
+        door.screen.note(&Line::of(Tone::Warn, &text))?;
     }
     Ok(())
 }
@@ -181,7 +187,10 @@ fn check_sites(
         seen.unpublished.extend(missing);
     }
     match fleet.check(&sites) {
-        Ok(()) => {}
+        Ok(()) => {
+            let resolved = fleet.resolve(&sites).unwrap_or_default();
+            seen.behind.extend((!resolved.behind.is_empty()).then(|| fleet.lock_name()));
+        }
         Err(why) => problems.0.extend(Failure::from(why).problems.0),
     }
 }

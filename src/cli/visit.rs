@@ -20,11 +20,11 @@ use crate::{
     engine::{emit::Emit, session::Session, site::Site},
     event::{Batches, Event, Signal, Slot, Stamped},
     feature::Choice,
-    inventory::{Layer, LayerName, Target},
+    inventory::{Layer, LayerName, Target, sounds_secret},
     model::{FeatureName, Outcome as SiteOutcome, Problem, Problems, SiteName},
-    pipeline::{self, Fleet, Identity, Options, Prepared, RunSetup, Scope, Task},
+    pipeline::{self, Fleet, Identity, Options, Prepared, Resolved, RunSetup, Scope, Task},
     playbook::Play,
-    report::{Line, Tone, plural},
+    report::{Line, Tone, listed, plural},
     rollout::{Flags, exit_code, schedule},
     store::Store,
     transport::TransportError,
@@ -70,6 +70,7 @@ pub fn fleet(door: &Door, hosts: &HostFlags, extra: &[String]) -> Result<Fleet, 
     door.environment(&project)?;
     let mut fleet = pipeline::load(project, door.global.env.as_deref(), &[])?;
     fleet.extra = variables(extra, door)?;
+    door.tell_notes(&fleet.inventory)?;
     Ok(fleet)
 }
 
@@ -114,10 +115,12 @@ impl<'a> Visit<'a> {
         fleet: &'a Fleet,
         target: &Target,
     ) -> Result<Self, Failure> {
-        let scope = scope(fleet, target);
         let (play, sites) = in_play(door, fleet, target)?;
-        let (choice, _) = fleet.resolve(&sites)?;
+        let resolved = fleet.resolve(&sites)?;
+        let choice = resolved.choice();
+        let scope = scope(&choice, target);
         warn_of_holds(door, fleet, &sites)?;
+        warn_of_lock(door, fleet, &resolved)?;
         let prepared = fleet.prepare(&sites, choice).await?;
         Ok(Self::new(door, fleet, play, sites, Task::Deploy(scope), prepared))
     }
@@ -269,10 +272,7 @@ fn masked(words: &[String]) -> Vec<String> {
     let mut is_value = false;
     let mask = |assignment: &str| {
         let (name, _) = assignment.split_once('=')?;
-        let bare = name.to_ascii_lowercase();
-        let sounds_secret =
-            ["pass", "secret", "token", "key", "pwd"].iter().any(|part| bare.contains(part));
-        sounds_secret.then(|| format!("{name}=…"))
+        sounds_secret(name).then(|| format!("{name}=…"))
     };
     let mut shown = Vec::new();
     for word in words {
@@ -291,7 +291,7 @@ fn masked(words: &[String]) -> Vec<String> {
 }
 
 /// Which features a deploy with this target changes.
-fn scope(fleet: &Fleet, target: &Target) -> Scope {
+fn scope(choice: &Choice, target: &Target) -> Scope {
     let words: Vec<&str> =
         target.features.iter().flat_map(|word| word.split(',')).map(str::trim).collect();
     if words.is_empty() {
@@ -299,13 +299,31 @@ fn scope(fleet: &Fleet, target: &Target) -> Scope {
     }
     let globs: Vec<_> =
         words.iter().filter_map(|word| Some(Glob::new(word).ok()?.compile_matcher())).collect();
-    let wanted = fleet.inventory.sites().iter().flat_map(|site| &site.wants);
-    let features: BTreeSet<FeatureName> = wanted
-        .map(|want| &want.feature)
+    let features: BTreeSet<FeatureName> = choice
+        .values()
+        .flat_map(BTreeMap::keys)
         .filter(|feature| globs.iter().any(|glob| glob.is_match(feature.as_str())))
         .cloned()
         .collect();
     Scope::Only(features)
+}
+
+/// Sites whose requirements the lock has not seen yet.
+///
+/// # Errors
+/// A screen that cannot be written to.
+pub fn warn_of_lock(door: &Door, fleet: &Fleet, resolved: &Resolved) -> Result<(), Failure> {
+    if resolved.behind.is_empty() {
+        return Ok(());
+    }
+    let asks = if resolved.behind.len() == 1 { "asks" } else { "ask" };
+    let text = format!(
+        "{} is behind: it does not have what {} {asks} for; run: fleetctl lock",
+        fleet.lock_name(),
+        listed(&resolved.behind, 60)
+    );
+    door.screen.say(&[Line::of(Tone::Warn, "warning: ").add(Tone::Plain, &text)])?;
+    Ok(())
 }
 
 /// The play of the sites meant, and those of them that it is for.

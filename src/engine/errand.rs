@@ -20,6 +20,8 @@ use crate::{
 
 /// Deadline of an upload with everything that belongs to it, per started 10 MB, in seconds.
 const UPLOAD: u64 = 120;
+/// What `fence.sh` says when the site has gone on without us.
+const OVERTAKEN: &str = "overtaken";
 
 impl Site {
     /// Brings the wanted release to the host, beside the others.
@@ -209,6 +211,10 @@ impl Site {
         let (ended, step) = match why {
             StepError::Unreachable(_) => (Released::Unreachable, Step::Activate),
             StepError::Lost(_) => (Released::Lost, Step::Activate),
+            // Changed it is, by others: how it stands now is not what was read.
+            StepError::Refused { kind, .. } if kind == OVERTAKEN => {
+                (Released::Failed, Step::Activate)
+            }
             StepError::Refused { begun: false, kind, .. } => {
                 let command = kind == "command";
                 let step = if command { Step::Before } else { Step::Activate };
@@ -219,7 +225,9 @@ impl Site {
                 (Released::Failed, step)
             }
         };
-        self.active = !matches!(ended, Released::FailedUntouched | Released::Unreachable);
+        self.overtaken = why.kind() == OVERTAKEN;
+        self.active =
+            !self.overtaken && !matches!(ended, Released::FailedUntouched | Released::Unreachable);
         self.mouth.failed(step, why.to_string(), why.tail(), ended == Released::Lost);
         ended
     }
@@ -275,6 +283,7 @@ impl Site {
             Err(why) => {
                 let step = if why.kind() == "command" { Step::After } else { Step::Confirm };
                 let lost = matches!(why, StepError::Lost(_) | StepError::Unreachable(_));
+                self.overtaken = why.kind() == OVERTAKEN;
                 self.mouth.failed(step, why.to_string(), why.tail(), lost);
                 if lost { Released::Lost } else { Released::Failed }
             }
@@ -296,6 +305,9 @@ impl Site {
             Some(Decision::Confirm { undo, id, .. }) => (UndoRecord::clone(undo), *id),
             _ => return Undone::RolledBack,
         };
+        if self.overtaken {
+            return Undone::Overtaken;
+        }
         if self.mouth.permit(Step::Undo, Some(&record.release)).await.is_err() {
             return Undone::Failed;
         }
@@ -326,8 +338,13 @@ impl Site {
             }
             Err(why) => {
                 let lost = matches!(why, StepError::Lost(_) | StepError::Unreachable(_));
+                self.overtaken = why.kind() == OVERTAKEN;
                 self.mouth.failed(Step::Undo, why.to_string(), why.tail(), lost);
-                if lost { Undone::Lost } else { Undone::Failed }
+                match lost {
+                    true => Undone::Lost,
+                    false if self.overtaken => Undone::Overtaken,
+                    false => Undone::Failed,
+                }
             }
         }
     }

@@ -155,7 +155,7 @@ impl Host {
         let rights = self.rights(rights);
         let marker = marker();
         let script = make(&marker);
-        let (script, mut first) = self.with_password(&rights, script, &marker);
+        let (script, mut first) = self.with_password(&rights, script, &marker, stdin.is_empty());
         first.extend_from_slice(stdin);
         let brief = script.brief().map(|brief| brief.packed(&rights));
         let whole = [script.packed(&rights), script.plain(&rights)];
@@ -194,11 +194,24 @@ impl Host {
         }
     }
 
-    /// sudo reads its password from the first line, if it asks at all; so the script passes over
-    /// everything up to the line with its marker.
-    fn with_password(&self, rights: &As, script: Script, marker: &str) -> (Script, Vec<Blob>) {
+    /// sudo reads its password from the first line, if it asks at all; so a script with input of
+    /// its own passes over everything up to the line with its marker. Sudo would take that line
+    /// for its second try, after a password that is wrong: where the script has no input there is
+    /// none, and a wrong password is one try, not two. A site is always read so before anything
+    /// is sent to it.
+    fn with_password(
+        &self,
+        rights: &As,
+        script: Script,
+        marker: &str,
+        alone: bool,
+    ) -> (Script, Vec<Blob>) {
         let As::Sudo { password: true, .. } = rights else { return (script, Vec::new()) };
         let Some(password) = &self.account.password else { return (script, Vec::new()) };
+        if alone {
+            let blobs = vec![Blob::Secret(password.clone()), Blob::Shared("\n".into())];
+            return (script.preceded_by("exec </dev/null\n"), blobs);
+        }
         let skip = format!("while IFS= read -r line && [ \"$line\" != {marker} ]; do :; done\n");
         let blobs = vec![
             Blob::Secret(password.clone()),

@@ -5,6 +5,7 @@
 //! it changes anything. Nothing here prints, and nothing here decides what a pure room can.
 
 pub mod adhoc;
+mod back;
 pub mod cache;
 pub mod check;
 pub mod emit;
@@ -17,6 +18,7 @@ pub mod line;
 pub mod mouth;
 pub mod parcels;
 pub mod process;
+mod reading;
 pub mod scripts;
 pub mod session;
 mod settle;

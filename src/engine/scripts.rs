@@ -1,21 +1,24 @@
 //! What each step says to a host: parts, values and operations become one script.
 //!
 //! Pure text. Values pass through the shell's quoting in `Script::new`, operations through
-//! [`operation`]; nothing else is ever put into a script.
+//! `words`; nothing else is ever put into a script.
+
+mod step;
+mod words;
 
 use std::{collections::BTreeSet, sync::LazyLock};
 
+pub use step::{Activation, Confirmation, Lock, UndoStep};
+pub use words::Rise;
+use words::{commands, is_only_tried, operations, reloads};
+
 use crate::{
     model::{Digest, ReleaseName},
-    plan::{Deployment, Holder, Prune, UndoRecord},
+    plan::{Deployment, Prune},
     playbook::Reload,
     release::Wanted,
-    resource::Operation,
     shell::{As, Part, Script, quote},
 };
-
-/// How long a lease holds without being renewed, in seconds by the host's uptime.
-pub const LEASE: u64 = 90;
 
 /// The part of a site that every script needs.
 #[derive(Debug, Clone)]
@@ -28,12 +31,24 @@ pub struct Place {
     pub group: String,
     /// The run.
     pub run: String,
-    /// Seconds that the lease holds.
+    /// Seconds that the lease holds without being renewed, by the host's uptime.
     pub lease: u64,
     /// Whether the host is known to have flock: then scripts bring no other mutex.
     pub flock: bool,
     /// The file in which the host keeps our functions, if it does: see [`library`].
     pub library: Option<String>,
+}
+
+/// How much a probe reads.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Depth {
+    /// What a plan needs: contents only where what is current is what is wanted.
+    #[default]
+    Plan,
+    /// Contents, whatever is wanted: for audits.
+    Contents,
+    /// Also what of web servers and containers would go on serving an old release: for the doctor.
+    Servers,
 }
 
 /// Functions that a host keeps between scripts: they are a third of what a deploy sends.
@@ -55,17 +70,6 @@ pub fn library() -> &'static Library {
         Library { name: format!("library-{}", digest.short()), text, digest }
     });
     &LIBRARY
-}
-
-/// How the reload reaches root's rights from inside an owner's script.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Rise {
-    /// The script runs as root, or nothing better can be had.
-    AsWeAre,
-    /// By sudo without a password.
-    Sudo,
-    /// By sudo, with the password that is the first line of stdin.
-    SudoWithPassword,
 }
 
 impl Place {
@@ -101,15 +105,17 @@ impl Place {
         if self.flock { script } else { script.part(Part::MutexLink) }
     }
 
-    /// Reads everything, and answers the lines of `ask`; `want` is the body digest of the wanted release, or empty. Contents are
-    /// read where that is what is current, and always if `thorough`.
+    /// Reads everything, and answers the lines of `ask`; `want` is the body digest of the wanted
+    /// release, or empty.
     #[must_use]
-    pub fn probe(&self, marker: &str, want: &str, thorough: bool, ask: &str) -> Script {
-        let thorough = if thorough { "yes" } else { "no" };
+    pub fn probe(&self, marker: &str, want: &str, depth: Depth, ask: &str) -> Script {
+        let thorough = if depth == Depth::Contents { "yes" } else { "no" };
         let values = [("want", want), ("thorough", thorough), ("ask", ask)];
         let values = values.map(|(name, value)| (name, value.to_owned()));
         let script = self.script(marker, self.names().into_iter().chain(values));
-        script.part(Part::Names).part(Part::Tree).part(Part::Look).part(Part::Probe)
+        // First, because the probe may end early.
+        let script = with(script, Part::Web, depth != Depth::Servers);
+        script.part(Part::Tree).part(Part::Look).part(Part::Probe)
     }
 
     /// Makes the root directory, with root's rights. `group` may be empty for the owner's own.
@@ -187,6 +193,7 @@ impl Place {
         ];
         let script = self.fenced(marker, values, step.rise).part(Part::Note).part(Part::Switch);
         let script = with(script, Part::Command, step.before.is_empty());
+        let script = with(script, Part::Php, !is_only_tried(step.reload) || step.reload.is_empty());
         with(script, Part::Operations, d.before.is_empty() && d.after.is_empty())
             .function("before_commands", &commands(step.before, step.patience))
             .function("before_switch", &operations(&d.before))
@@ -226,6 +233,7 @@ impl Place {
         lines.push(format!("switch {}", quote(&back)));
         lines.extend(operations(&step.record.after));
         let script = self.fenced(marker, values, step.rise).part(Part::Note).part(Part::Switch);
+        let script = with(script, Part::Php, !is_only_tried(step.reload) || step.reload.is_empty());
         with(
             script,
             Part::Operations,
@@ -239,7 +247,7 @@ impl Place {
     /// Reloads alone, for hosts where the owner's script cannot rise to root.
     #[must_use]
     pub fn reload(&self, marker: &str, reload: &[Reload], patience: u64) -> Script {
-        let script = Script::new(marker, []);
+        let script = Script::new(marker, []).part(Part::Php);
         let lines = reloads(reload, Rise::AsWeAre, patience);
         script.function("reload_services", &lines).line("reload_services")
     }
@@ -293,152 +301,6 @@ fn settling(prune: &Prune) -> [(&'static str, String); 2] {
 /// `script` with a part, unless it is `spared`: every byte crosses the wire.
 fn with(script: Script, part: Part, spared: bool) -> Script {
     if spared { script } else { script.part(part) }
-}
-
-/// What taking the lock needs.
-#[derive(Debug, Clone, Copy)]
-pub struct Lock<'a> {
-    /// Who takes it.
-    pub holder: &'a Holder,
-    /// A run that is known to be dead: its lock may be taken over.
-    pub dead: Option<&'a str>,
-    /// What `current` said when the plan was made; empty for nothing.
-    pub current: &'a str,
-    /// The generation when the plan was made.
-    pub generation: u64,
-}
-
-impl Lock<'_> {
-    fn values(&self) -> [(&'static str, String); 4] {
-        [
-            ("who", self.holder.to_fields()),
-            ("dead", self.dead.unwrap_or_default().to_owned()),
-            ("expect_current", self.current.to_owned()),
-            ("expect_generation", self.generation.to_string()),
-        ]
-    }
-}
-
-/// What an activation needs.
-#[derive(Debug, Clone, Copy)]
-pub struct Activation<'a> {
-    /// The deployment.
-    pub deployment: &'a Deployment,
-    /// The generation that the lock has.
-    pub generation: u64,
-    /// The line for the site's journal.
-    pub intent: &'a str,
-    /// Commands before anything changes: what they are called, and their text.
-    pub before: &'a [(String, String)],
-    /// What is reloaded after the switch.
-    pub reload: &'a [Reload],
-    /// How the reload gets its rights.
-    pub rise: Rise,
-    /// Seconds that each command may take.
-    pub patience: u64,
-}
-
-/// What a confirmation needs.
-#[derive(Debug, Clone, Copy)]
-pub struct Confirmation<'a> {
-    /// The release.
-    pub name: &'a ReleaseName,
-    /// The generation that the lock has.
-    pub generation: u64,
-    /// The line for the site's journal.
-    pub record: &'a str,
-    /// Commands behind it: what they are called, and their text.
-    pub after: &'a [(String, String)],
-    /// Seconds that each command may take.
-    pub patience: u64,
-    /// What to remove before the lock is given back, where nothing can undo the site any more.
-    pub settle: Option<&'a Prune>,
-}
-
-/// What an undo needs.
-#[derive(Debug, Clone, Copy)]
-pub struct UndoStep<'a> {
-    /// What to take back.
-    pub record: &'a UndoRecord,
-    /// The generation that the lock has.
-    pub generation: u64,
-    /// The line for the site's journal.
-    pub line: &'a str,
-    /// What is reloaded after the switch back.
-    pub reload: &'a [Reload],
-    /// How the reload gets its rights.
-    pub rise: Rise,
-    /// Seconds that each command may take.
-    pub patience: u64,
-}
-
-fn operations(operations: &[Operation]) -> Vec<String> {
-    operations.iter().map(operation).collect()
-}
-
-fn operation(operation: &Operation) -> String {
-    match operation {
-        Operation::MakeDirectory { path } => format!("make_directory {}", quote(path)),
-        Operation::RemoveDirectory { path } => format!("drop_directory {}", quote(path)),
-        Operation::PutLink { path, target } => {
-            format!("put_link {} {}", quote(path), quote(target))
-        }
-        Operation::RemoveLink { path, target } => {
-            format!("drop_link {} {}", quote(path), quote(target))
-        }
-        Operation::Keep { path, slot } => format!("keep {} {}", quote(path), quote(slot)),
-        Operation::Restore { path, slot } => format!("restore {} {}", quote(path), quote(slot)),
-    }
-}
-
-fn commands(commands: &[(String, String)], patience: u64) -> Vec<String> {
-    let line = |(name, text): &(String, String)| {
-        format!("command_of {} {patience} {}", quote(name), quote(text))
-    };
-    commands.iter().map(line).collect()
-}
-
-/// The reload runs in a shell of its own with root's rights: it neither holds the mutex nor
-/// knows the answers' descriptor, so a daemon that it starts cannot keep either open.
-///
-/// Its time is limited on the host, where there is `timeout`: what runs with root's rights cannot
-/// be ended through the login user's connection.
-fn reloads(reload: &[Reload], rise: Rise, patience: u64) -> Vec<String> {
-    if reload.is_empty() {
-        return Vec::new();
-    }
-    let calls = reload.iter().map(|reload| match reload {
-        Reload::PhpFpm => "reload_php_fpm".to_owned(),
-        Reload::PhpFpmIfAny => "reload_php_fpm_if_any".to_owned(),
-        Reload::Nginx => "reload_nginx".to_owned(),
-        Reload::Command(text) => {
-            format!("sh -c {} || fail command \"exit status $?\"", quote(text))
-        }
-    });
-    let inner = Script::bare()
-        // Whatever is left of a password that sudo did not ask for is nobody's to read.
-        .line("exec </dev/null")
-        .line("fail() { echo \"$2\" >&2; exit 9; }")
-        .part(Part::Reload)
-        .line(&calls.collect::<Vec<_>>().join("\n"));
-    let shell = format!("$limit sh -c {} 3>&- 9>&-", quote(&inner.text()));
-    let run = match rise {
-        Rise::AsWeAre => format!("{shell} </dev/null"),
-        Rise::Sudo => format!("sudo -n {shell} </dev/null"),
-        Rise::SudoWithPassword => {
-            format!("printf '%s\\n' \"$password\" | sudo -S -p '' {shell}")
-        }
-    };
-    // What is only tried may also lack the rights.
-    let is_must = reload.iter().any(|reload| *reload != Reload::PhpFpmIfAny);
-    let or_else = if is_must { "fail reload \"the reload failed (exit status $?)\"" } else { ":" };
-    vec![
-        "limit=".to_owned(),
-        format!("if command -v timeout >/dev/null 2>&1; then limit='timeout -k 5 {patience}'; fi"),
-        "tell running reload".to_owned(),
-        format!("{run} || {or_else}"),
-        "tell ran reload".to_owned(),
-    ]
 }
 
 /// Whose rights a script of the owner's runs with, for a login as `login`.

@@ -11,35 +11,34 @@ use std::{
 
 use tokio::{
     sync::{Semaphore, mpsc, oneshot},
-    task::{Id, JoinSet},
+    task::{Id, JoinHandle, JoinSet},
     time::{Instant, sleep_until},
 };
 
 use super::{
-    adhoc,
     emit::Emit,
     host::{Host, Rights},
     line::Lines,
     mouth::{Mouth, Note},
     scripts::Place,
     signals::Signals,
-    site::{RENEWAL, SHORT, Site},
+    site::{SHORT, Site},
 };
 use crate::{
     event::{Event, Released, Schedule, Signal, Staged, Undone},
     model::{Outcome, SiteName},
-    rollout::{Errand, Flags, Input, Order, Rollout},
+    rollout::{Errand, Input, Order, Rollout},
 };
 
 /// A run under way.
 pub struct Session<'a> {
     emit: Emit<'a>,
     lines: Lines,
-    sites: BTreeMap<SiteName, Site>,
-    notes: mpsc::UnboundedReceiver<Note>,
+    pub(super) sites: BTreeMap<SiteName, Site>,
+    pub(super) notes: mpsc::UnboundedReceiver<Note>,
     speak: mpsc::UnboundedSender<Note>,
-    slots: Arc<Semaphore>,
-    signals: Signals,
+    pub(super) slots: Arc<Semaphore>,
+    pub(super) signals: Signals,
     leases: BTreeMap<SiteName, Lease>,
 }
 
@@ -48,6 +47,7 @@ struct Lease {
     host: Host,
     place: Place,
     generation: u64,
+    renewing: Option<JoinHandle<()>>,
 }
 
 /// How a run ended.
@@ -60,7 +60,7 @@ pub struct Summary {
 }
 
 /// What a worker brings back with its site.
-enum Ended {
+pub(super) enum Ended {
     Read,
     Staged(Staged),
     Released(Released),
@@ -68,7 +68,7 @@ enum Ended {
     Settled,
 }
 
-type Workers = JoinSet<(Site, Ended)>;
+pub(super) type Workers = JoinSet<(Site, Ended)>;
 
 impl<'a> Session<'a> {
     /// A run that keeps at most `parallel` sites busy at once while reading and staging.
@@ -116,77 +116,6 @@ impl<'a> Session<'a> {
         &self.sites
     }
 
-    /// Reads all sites and plans them. Changes nothing. A site that cannot be read keeps the
-    /// reason as its trouble.
-    ///
-    /// # Errors
-    /// The signal that ended the reading.
-    pub async fn read(&mut self) -> Result<(), Signal> {
-        let mut workers: Workers = JoinSet::new();
-        for (_, mut site) in std::mem::take(&mut self.sites) {
-            let slots = Arc::clone(&self.slots);
-            workers.spawn(async move {
-                let _slot = slots.acquire_owned().await;
-                site.read_or_note().await;
-                (site, Ended::Read)
-            });
-        }
-        let mut stopped = None;
-        while !workers.is_empty() {
-            tokio::select! {
-                biased;
-                Some(note) = self.notes.recv() => self.hear(note),
-                Some(ended) = workers.join_next() => {
-                    if let Ok((site, _)) = ended { self.add(site); }
-                }
-                signal = self.signals.next() => {
-                    stopped = Some(signal);
-                    workers.abort_all();
-                }
-            }
-        }
-        self.hear_all();
-        stopped.map_or(Ok(()), Err)
-    }
-
-    /// Runs a command at every site, all at once. Tells each output as it comes; a site without
-    /// an exit status is unreachable or failed.
-    ///
-    /// # Errors
-    /// The signal that ended it.
-    pub async fn exec(
-        &mut self,
-        command: &str,
-        deadline: Duration,
-    ) -> Result<(BTreeMap<SiteName, Outcome>, Flags), Signal> {
-        let mut workers: JoinSet<(SiteName, Outcome, bool)> = JoinSet::new();
-        for site in self.sites.values() {
-            let (slots, host) = (Arc::clone(&self.slots), site.host.clone());
-            let (mouth, command) = (site.mouth.clone(), command.to_owned());
-            workers.spawn(async move {
-                let _slot = slots.acquire_owned().await;
-                let (outcome, denied) = adhoc::at_site(&host, &mouth, &command, deadline).await;
-                (mouth.site().clone(), outcome, denied)
-            });
-        }
-        let (mut outcomes, mut flags) = (BTreeMap::new(), Flags::default());
-        while !workers.is_empty() {
-            tokio::select! {
-                biased;
-                Some(note) = self.notes.recv() => self.hear(note),
-                Some(ended) = workers.join_next() => {
-                    if let Ok((site, outcome, denied)) = ended {
-                        outcomes.insert(site, outcome);
-                        flags.denied |= denied;
-                    }
-                }
-                signal = self.signals.next() => return Err(signal),
-            }
-        }
-        self.hear_all();
-        Ok((outcomes, flags))
-    }
-
     /// Carries out a rollout over the sites that were read.
     pub async fn apply(&mut self, schedule: Schedule) -> Summary {
         let foreseen = self.foresee();
@@ -196,7 +125,8 @@ impl<'a> Session<'a> {
         let mut workers: Workers = JoinSet::new();
         let mut errands: HashMap<Id, (Errand, SiteName)> = HashMap::new();
         let mut pause: Option<Instant> = None;
-        let mut renewal = Instant::now() + RENEWAL;
+        let every = self.between_renewals();
+        let mut renewal = Instant::now() + every;
         let mut signalled = false;
         loop {
             while let Some(order) = orders.pop_front() {
@@ -246,7 +176,7 @@ impl<'a> Session<'a> {
                     Some(Input::Interrupted(signal))
                 }
                 () = sleep_until(renewal) => {
-                    renewal = Instant::now() + RENEWAL;
+                    renewal = Instant::now() + every;
                     self.renew();
                     None
                 }
@@ -261,14 +191,25 @@ impl<'a> Session<'a> {
         }
     }
 
+    /// Whether a rollout over the sites as they were read would end before its first step: a
+    /// person need not be asked about it.
+    #[must_use]
+    pub fn would_begin_nothing(&self, schedule: Schedule) -> bool {
+        let (_, orders) = Rollout::begin_knowing(schedule, &self.foreseen());
+        !orders.iter().any(|order| matches!(order, Order::Begin(..)))
+    }
+
+    fn foreseen(&self) -> BTreeMap<SiteName, Staged> {
+        let known = self.sites.iter();
+        known.filter_map(|(name, site)| Some((name.clone(), site.foreseen()?))).collect()
+    }
+
     /// Which sites cannot be staged by what is known now. Told before the rollout begins, so
     /// that a journal says so in the same order.
     fn foresee(&mut self) -> BTreeMap<SiteName, Staged> {
         self.sites.values().for_each(Site::tell_obstacles);
         self.hear_all();
-        let known = self.sites.iter();
-        let foreseen: BTreeMap<SiteName, Staged> =
-            known.filter_map(|(name, site)| Some((name.clone(), site.foreseen()?))).collect();
+        let foreseen = self.foreseen();
         for (site, result) in &foreseen {
             self.emit.one(Event::SiteStaged { site: site.clone(), result: *result });
         }
@@ -353,7 +294,8 @@ impl<'a> Session<'a> {
     fn note_lease(&mut self, site: &Site) {
         let name = site.mouth.site();
         if let Some(generation) = site.generation {
-            let lease = Lease { host: site.host.clone(), place: site.place.clone(), generation };
+            let (host, place) = (site.host.clone(), site.place.clone());
+            let lease = Lease { host, place, generation, renewing: None };
             self.leases.insert(name.clone(), lease);
         } else {
             self.leases.remove(name);
@@ -396,7 +338,7 @@ impl<'a> Session<'a> {
 
     /// Hears a note and all that are ready with it, makes them durable in one step, and only
     /// then gives the permits that were asked for.
-    fn hear(&mut self, first: Note) {
+    pub(super) fn hear(&mut self, first: Note) {
         let mut events = Vec::new();
         let mut permits: Vec<oneshot::Sender<()>> = Vec::new();
         let mut next = Some(first);
@@ -418,21 +360,31 @@ impl<'a> Session<'a> {
         }
     }
 
-    fn hear_all(&mut self) {
+    pub(super) fn hear_all(&mut self) {
         if let Ok(note) = self.notes.try_recv() {
             self.hear(note);
         }
     }
 
+    /// A third of the shortest lease: one renewal may be lost, and the next still comes in time.
+    fn between_renewals(&self) -> Duration {
+        let shortest = self.sites.values().map(|site| site.place.lease).min();
+        Duration::from_secs(shortest.unwrap_or(90)) / 3
+    }
+
     /// Renews all leases. A renewal that fails shows at the site's next step.
-    fn renew(&self) {
-        for lease in self.leases.values() {
+    fn renew(&mut self) {
+        for lease in self.leases.values_mut() {
+            // One that waits behind a long command is enough: more would take its channels.
+            if lease.renewing.as_ref().is_some_and(|renewing| !renewing.is_finished()) {
+                continue;
+            }
             let (host, place, generation) =
                 (lease.host.clone(), lease.place.clone(), lease.generation);
-            tokio::spawn(async move {
+            lease.renewing = Some(tokio::spawn(async move {
                 let make = |marker: &str| place.renew(marker, generation);
                 let _ = host.run(Rights::Owner, &[], SHORT, make).await;
-            });
+            }));
         }
     }
 }

@@ -9,22 +9,22 @@ use super::{
     host::{Host, Rights, StepError},
     mouth::Mouth,
     parcels::Parcels,
-    scripts::{LEASE, Lock, Place, library},
+    scripts::{Depth, Lock, Place, library},
     url::Url,
 };
 use crate::{
     event::{Event, Step, Versions},
     model::{Digest, ReleaseName, RunId, Secret},
-    plan::{Base, Current, Decision, Deviation, Holder, Observation, Policy, deviations, plan},
+    plan::{Base, Decision, Deviation, Holder, Observation, Policy, deviations, plan},
     playbook::Reload,
-    release::{Manifest, Record, Source, Texts, TreePath, Verb, Wanted, identity},
+    release::{Manifest, Record, Source, TreePath, Verb, Wanted, identity},
     resource::{GateSpec, HostPath},
 };
 
 /// Deadline of a script that reads or changes little.
 pub(super) const SHORT: Duration = Duration::from_mins(1);
 /// Deadline of a probe: it may have to read a large site.
-const READING: Duration = Duration::from_mins(5);
+pub(super) const READING: Duration = Duration::from_mins(5);
 
 /// Makes the release for what was seen, or says why there is none.
 pub type Make =
@@ -118,8 +118,8 @@ pub struct Site {
     pub generation: Option<u64>,
     /// What the gates saw before anything was changed, in their order.
     pub baseline: Vec<Option<crate::rollout::gate::Health>>,
-    /// Whether contents are read whatever is wanted: for audits.
-    pub thorough: bool,
+    /// How much the probe reads.
+    pub depth: Depth,
     /// Why it could not be read, if so.
     pub trouble: Option<StepError>,
     /// Whether our release is current.
@@ -132,6 +132,8 @@ pub struct Site {
     pub settles_with_confirmation: bool,
     /// Whether it is settled.
     pub settled: bool,
+    /// Whether another run has taken the site over: how it stands is for that run to say.
+    pub overtaken: bool,
 }
 
 impl Site {
@@ -158,13 +160,14 @@ impl Site {
             deviations: Vec::new(),
             generation: None,
             baseline: Vec::new(),
-            thorough: false,
+            depth: Depth::Plan,
             trouble: None,
             active: false,
             confirmed: false,
             staged: false,
             settles_with_confirmation: false,
             settled: false,
+            overtaken: false,
         }
     }
 
@@ -181,7 +184,9 @@ impl Site {
     /// Where the site stands now: its release and its features, as far as that is known.
     #[must_use]
     pub fn standing(&self) -> (Option<ReleaseName>, Option<Versions>) {
-        let Some(seen) = &self.seen else { return (None, None) };
+        let Some(seen) = self.seen.as_ref().filter(|_| !self.overtaken) else {
+            return (None, None);
+        };
         match (&self.decision, &self.wanted) {
             (Some(Decision::Deploy(deployment)), Some(wanted)) if self.active => {
                 (Some(deployment.name.clone()), Some(versions(Some(&wanted.manifest))))
@@ -210,6 +215,14 @@ impl Site {
         let body = wanted.as_ref().map(|wanted| wanted.manifest.texts().body());
         let mut seen = self.probe(body, &look).await?;
         self.place.flock = seen.flock;
+        // Known from now on, so that no script has to ask again.
+        for (name, found) in
+            [(&mut self.place.owner, &seen.user), (&mut self.place.group, &seen.primary)]
+        {
+            if name.is_empty() {
+                name.clone_from(found);
+            }
+        }
         let kept = format!("{}  {}", library().digest, self.place.library_path());
         self.place.library = seen.libraries.contains(&kept).then(|| self.place.library_path());
         self.tell_what_was_seen(&seen);
@@ -251,7 +264,7 @@ impl Site {
             lines.push_str(&format!("at {at}\n"));
         }
         let want = want.map(|digest| digest.to_string()).unwrap_or_default();
-        let probe = |marker: &str| self.place.probe(marker, &want, self.thorough, &lines);
+        let probe = |marker: &str| self.place.probe(marker, &want, self.depth, &lines);
         let answer = self.host.run(Rights::Owner, &[], READING, probe).await?;
         let seen = Observation::read(&answer.frame);
         self.mouth.done(Step::Probe, begun, answer.sent, None);
@@ -303,76 +316,7 @@ impl Site {
         })
     }
 
-    async fn decide_back(
-        &mut self,
-        to: Option<&str>,
-        frame: &Wanted,
-        supply: &Supply,
-        seen: &Observation,
-    ) -> Result<(), StepError> {
-        let target = match seen.way_back(to) {
-            Ok(target) => target,
-            Err(why) => {
-                self.decision = Some(Decision::Blocked(vec![why]));
-                return Ok(());
-            }
-        };
-        let mut seen = seen.clone();
-        let base = self.inspect(&target, &mut seen).await?;
-        let mut wanted = frame.clone().become_again(&base.manifest);
-        if !base.deviations.is_empty() {
-            wanted.sources = supply(&base.manifest);
-        }
-        let wanted = Arc::new(wanted);
-        self.deviations.clone_from(&base.deviations);
-        let decision = plan(&wanted, &seen, Some(&base), &self.policy(true));
-        self.tell_plan(&decision, &wanted.manifest);
-        self.decision = Some(decision);
-        self.wanted = Some(wanted);
-        Ok(())
-    }
-
-    /// Reads a release that is not current, and what is in the places of its links.
-    async fn inspect(&self, target: &Record, seen: &mut Observation) -> Result<Base, StepError> {
-        let (name, id) = (target.release.to_string(), target.digest.to_string());
-        let make = |marker: &str| self.place.inspect(marker, None, &name, &id);
-        let answer = self.host.run(Rights::Owner, &[], READING, make).await?;
-        let there = Observation::read(&answer.frame);
-        seen.answers.lstat.extend(there.answers.lstat);
-        seen.answers.read_only.extend(there.answers.read_only);
-        let text = |block: &str| {
-            String::from_utf8_lossy(answer.frame.block(block).unwrap_or_default()).into_owned()
-        };
-        let texts = Texts { tree: text("tree"), sums: text("sums"), about: text("about") };
-        let manifest = Manifest::read(&texts).unwrap_or_default();
-        let salt = seen.salt.clone().unwrap_or_else(|| Secret::new(String::new()));
-        if identity(texts.body(), manifest.tainted, &salt) != target.digest {
-            let why = format!("the manifest of {name} is not the one it was confirmed with");
-            return Err(StepError::refused("gone", why, Vec::new()));
-        }
-        let lines = |block: &str| {
-            text(block).lines().filter(|l| !l.is_empty()).map(str::to_owned).collect()
-        };
-        let current = Current {
-            link: format!("releases/{name}"),
-            name: Some(target.release.clone()),
-            present: true,
-            tree_differs: lines("tree_differs"),
-            sums_differ: Some(lines("sums_differ")),
-            strangers: lines("strangers"),
-            ..Current::default()
-        };
-        let found = deviations(&current, &manifest);
-        Ok(Base {
-            name: target.release.clone(),
-            id: target.digest,
-            manifest,
-            deviations: found,
-            verified: true,
-        })
-    }
-
-    fn policy(&self, back: bool) -> Policy {
+    pub(super) fn policy(&self, back: bool) -> Policy {
         Policy {
             run: self.shared.run.clone(),
             privilege: self.host.account.become_root || self.host.line.login() == "root",
@@ -382,7 +326,7 @@ impl Site {
         }
     }
 
-    fn tell_plan(&self, decision: &Decision, manifest: &Manifest) {
+    pub(super) fn tell_plan(&self, decision: &Decision, manifest: &Manifest) {
         let changes = match decision {
             Decision::Unchanged | Decision::Blocked(_) => Vec::new(),
             Decision::Confirm { name, .. } => {
@@ -432,6 +376,3 @@ pub fn versions(manifest: Option<&Manifest>) -> Versions {
     let features = manifest.iter().flat_map(|manifest| &manifest.features);
     features.map(|(name, part)| (name.clone(), part.version.clone())).collect()
 }
-
-/// How often leases are renewed.
-pub const RENEWAL: Duration = Duration::from_secs(LEASE / 3);

@@ -15,7 +15,7 @@ use super::{
     line::{Lines, Way},
     parcels::Parcels,
     process,
-    scripts::{LEASE, Place},
+    scripts::Place,
     session::{Session, Summary},
     site::{Desire, Manner, Shared, Site},
     url::Url,
@@ -123,7 +123,7 @@ async fn run(id: &str, desire: Desire, root: &Path, gates: Vec<GateSpec>, apply:
         owner: String::new(),
         group: String::new(),
         run: id.to_owned(),
-        lease: LEASE,
+        lease: 90,
         flock: false,
         library: None,
     };

@@ -7,6 +7,8 @@
 
 use std::fmt::Write as _;
 
+use serde::Serialize;
+
 /// Text that may have several lines: `\n` and `\t` stay, `\r\n` becomes `\n`.
 #[must_use]
 pub fn sanitize(text: &str) -> String {
@@ -43,6 +45,31 @@ pub fn sanitize_bytes(bytes: &[u8]) -> String {
         }
     }
     sanitize(&text)
+}
+
+/// A value as one line of JSON in which such characters are escaped, so that a program gets them
+/// as they are and a terminal does not (RFC 8259 section 7).
+///
+/// # Errors
+/// When the value cannot be written as JSON.
+pub fn json_line(value: &impl Serialize) -> serde_json::Result<String> {
+    let text = serde_json::to_string(value)?;
+    let is_bad = |c: char| c == '\u{7f}' || deceives(c);
+    if !text.contains(is_bad) {
+        return Ok(text);
+    }
+    // Outside its strings JSON has none of them.
+    let mut safe = String::with_capacity(text.len() + 32);
+    for c in text.chars() {
+        if is_bad(c) {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                let _ = write!(safe, "\\u{unit:04x}");
+            }
+        } else {
+            safe.push(c);
+        }
+    }
+    Ok(safe)
 }
 
 fn push(safe: &mut String, c: char) {
@@ -102,6 +129,14 @@ mod tests {
     fn one_record_is_one_line() {
         assert_eq!(one_line("a\nchanged: b\r\n\tc"), "a\\nchanged: b\\r\\n c");
         assert_eq!(one_line("a\u{2028}b\u{85}c"), "a\\u{2028}b\\u{85}c");
+    }
+
+    #[test]
+    fn json_holds_the_same_text_without_what_steers_a_terminal() {
+        let text = "plain ü \u{202e}\u{9b}2J\x1b[2J\x7f\u{e0041}\"\\\r\n👩\u{200d}🚀";
+        let line = json_line(&[text]).unwrap();
+        assert_eq!(line, r#"["plain ü \u202e\u009b2J\u001b[2J\u007f\udb40\udc41\"\\\r\n👩‍🚀"]"#);
+        assert_eq!(serde_json::from_str::<Vec<String>>(&line).unwrap(), [text]);
     }
 
     #[test]

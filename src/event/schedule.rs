@@ -209,6 +209,8 @@ pub enum Undone {
     Failed,
     /// The connection was lost, and nobody knows.
     Lost,
+    /// The site belongs to another run by now: nothing was undone, and nothing had to be.
+    Overtaken,
 }
 
 /// Who asked the run to stop.

@@ -9,7 +9,7 @@ use std::{
 use semver::Version;
 use thiserror::Error;
 
-use super::Schema;
+use super::{Relations, Schema};
 use crate::{
     model::{ArtifactPath, FeatureName, PathError, Platform, Position},
     resource::GateSpec,
@@ -26,6 +26,10 @@ pub struct Feature {
     pub description: Option<String>,
     /// Where it can be used.
     pub platforms: BTreeSet<Platform>,
+    /// Features that must be there with it.
+    pub requires: Relations,
+    /// Features that must not be there with it.
+    pub conflicts: Relations,
     /// The variables it reads.
     pub schema: Schema,
     /// Files rendered for each site.

@@ -4,16 +4,23 @@
 //! Pure: it reads texts and lists that others fetched, and gives values or all problems at
 //! once. It knows nothing of inventories; whoever resolves hands in plain wants.
 
+mod catalog;
 mod definition;
 mod layout;
+mod lock;
 mod read;
 mod resolve;
 mod schema;
 mod variables;
 
+pub use catalog::{Catalog, Published, Relations};
 pub use definition::{Feature, LinkSpec, Mount, Place, PlaceError, Side, TemplateSpec};
 pub use layout::{Item, Layout, Origin, Tree, check_tree, layout};
+pub use lock::{Lock, LockedSet, Move, moves};
 pub use read::parse;
-pub use resolve::{Catalog, Choice, Chosen, Conflict, Hold, Published, Through, Want, resolve};
+pub use resolve::{
+    Ask, Asked, AskedSet, Choice, Chosen, Conflict, Hold, Needs, OptOut, RequirementSet,
+    Resolution, Solved, Through, Update, Want, requirement_sets, resolve,
+};
 pub use schema::{Kind, Schema, VariableSpec};
 pub use variables::{Given, Setting, VariableCheck};

@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 
 use semver::Version;
 
-use super::{Feature, LinkSpec, Mount, Place, Schema, Side, TemplateSpec, VariableSpec};
+use super::{Feature, LinkSpec, Mount, Place, Relations, Schema, Side, TemplateSpec, VariableSpec};
 use crate::{
     model::{
-        ArtifactPath, FeatureName, Platform, Problems,
+        ArtifactPath, FeatureName, Platform, Problems, Requirement,
         yaml::{self, Fields, Node, Yaml},
     },
     resource::GateSpec,
@@ -54,6 +54,8 @@ fn read(node: &Node, problems: &mut Problems) -> Option<Feature> {
         .optional("links")
         .map(|node| node.list_of(problems, |item, problems| read_link(item, &platforms, problems)));
     let health = fields.optional("health").map(|node| node.list_of(problems, GateSpec::read));
+    let requires = relations(fields.optional("requires"), name.as_ref(), problems);
+    let conflicts = relations(fields.optional("conflicts"), name.as_ref(), problems);
     refuse_later(&mut fields, problems);
     fields.finish("`feature.yml`", problems);
     let mut feature = Feature {
@@ -61,6 +63,8 @@ fn read(node: &Node, problems: &mut Problems) -> Option<Feature> {
         version: version?,
         description: description.map(str::to_owned),
         platforms,
+        requires,
+        conflicts,
         schema: schema.unwrap_or_default(),
         templates: templates.unwrap_or_default(),
         mount: [].into(),
@@ -71,23 +75,40 @@ fn read(node: &Node, problems: &mut Problems) -> Option<Feature> {
     Some(feature)
 }
 
-/// Keys whose time has not come. Empty ones of these are let through, so that a feature can be
-/// written for later.
-fn refuse_later(fields: &mut Fields<'_>, problems: &mut Problems) {
-    for key in ["requires", "conflicts"] {
-        let Some((written, node)) = fields.entry(key) else { continue };
-        let is_empty = match &node.value {
-            Yaml::Null => true,
-            Yaml::List(items) => items.is_empty(),
-            Yaml::Map(entries) => entries.is_empty(),
-            _ => false,
-        };
-        if !is_empty {
-            let message = format!("`{key}`: dependencies between features come in a later version");
-            let hint = "give the groups both features, and remove this";
-            problems.push(written.problem(message).hint(hint));
+/// Reads `requires: { form-core: "^1.2" }` and `conflicts` alike.
+fn relations(
+    node: Option<&Node>,
+    owner: Option<&FeatureName>,
+    problems: &mut Problems,
+) -> Relations {
+    let mut relations = Relations::new();
+    // `[]` says that there are none as well as `{}` does.
+    let node = node.filter(|node| !matches!(&node.value, Yaml::List(items) if items.is_empty()));
+    for (key, node) in node.and_then(|node| node.map(problems)).unwrap_or_default() {
+        let name = key.parsed::<FeatureName>(problems);
+        if owner.is_some() && name.as_ref() == owner {
+            problems.push(key.problem(format!("`{}` cannot speak of itself here", key.text)));
         }
+        let requirement = match &node.value {
+            Yaml::Text(_) => node.parsed::<Requirement>(problems),
+            Yaml::Int(_) | Yaml::Float(_) => {
+                let problem = node.expected("a version requirement");
+                problems.push(problem.hint("put it in quotes, as in \"^2.1\""));
+                None
+            }
+            _ => {
+                let problem = node.expected("a version requirement such as \"^2.1\"");
+                problems.push(problem.hint("write \"*\" for any version"));
+                None
+            }
+        };
+        relations.extend(name.zip(requirement));
     }
+    relations
+}
+
+/// Keys whose time has not come.
+fn refuse_later(fields: &mut Fields<'_>, problems: &mut Problems) {
     let hint = "use `links`, `templates`, or `release.after` of a play";
     for key in ["tasks", "migrations", "app"] {
         fields.refuse(key, "comes in a later version", hint, problems);

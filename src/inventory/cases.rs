@@ -6,7 +6,7 @@
 
 use std::{fmt::Write as _, fs, path::Path};
 
-use super::{Sources, Text, read};
+use super::{Sources, Text, VarsFile, read};
 use crate::model::{
     Problems,
     yaml::{Node, parse},
@@ -24,12 +24,17 @@ fn text_of(node: &Node) -> String {
         .unwrap_or_else(|| panic!("{}: a text is wanted", node.at))
 }
 
-fn files(node: Option<&Node>, directory: &str) -> Vec<(String, Text)> {
+fn files(node: Option<&Node>, directory: &str) -> Vec<VarsFile> {
     let entries = node.and_then(|node| node.map(&mut Problems::default())).unwrap_or_default();
     let file = |name: &str| format!("{directory}/{name}.yml");
     entries
         .iter()
-        .map(|(key, node)| (key.text.clone(), Text { file: file(&key.text), text: text_of(node) }))
+        .map(|(key, node)| VarsFile {
+            name: key.text.clone(),
+            source: 0,
+            rank: 1,
+            text: Text { file: file(&key.text), text: text_of(node) },
+        })
         .collect()
 }
 
@@ -44,6 +49,7 @@ fn case(node: &Node) -> Case {
         files: vec![Text { file: "sites.yml".into(), text: inventory }],
         group_vars: files(fields.optional("group_vars"), "group_vars"),
         host_vars: files(fields.optional("host_vars"), "host_vars"),
+        ..Sources::default()
     };
     fields.finish("a case", &mut problems);
     assert_eq!(problems.0, [], "{name}");

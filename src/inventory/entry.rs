@@ -18,13 +18,19 @@ pub(super) struct Shared {
     pub features: Features,
     /// In the order in which they win: the entry's own, then files beside the inventory.
     pub layers: Vec<Arc<Layer>>,
+    /// Files beside an inventory of Ansible's, with the number of its source.
+    pub files: Vec<(usize, Arc<Layer>)>,
 }
 
 /// An entry of `groups`.
 #[derive(Debug)]
 pub(super) struct GroupEntry {
     pub at: Position,
+    /// Whether our own form declares it, which it may once.
+    pub is_native: bool,
     pub children: Vec<Named<GroupName>>,
+    /// Ansible's `ansible_group_priority`: among groups of one depth the higher wins.
+    pub priority: i64,
     pub shared: Shared,
 }
 
@@ -35,18 +41,22 @@ pub(super) struct SiteEntry {
     pub names: Vec<SiteName>,
     pub address: Option<String>,
     pub groups: Vec<Named<GroupName>>,
+    /// Whether it is put into `all` itself, or into `ungrouped`, by name.
+    pub in_all: bool,
+    pub in_ungrouped: bool,
     pub shared: Shared,
 }
 
 /// A name and where it is used.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Named<T> {
     pub at: Position,
     pub name: T,
 }
 
 impl Shared {
-    fn read(who: &LayerName, fields: &mut Fields<'_>, problems: &mut Problems) -> Self {
+    /// Reads all but variables: what Ansible's forms hold in a variable `fleet`.
+    pub fn read_words(who: &LayerName, fields: &mut Fields<'_>, problems: &mut Problems) -> Self {
         let mut shared = Self { settings: Settings::read(fields, problems), ..Self::default() };
         if let Some(node) = fields.optional("tags") {
             shared.tags = tags(node, problems);
@@ -57,10 +67,24 @@ impl Shared {
         if let Some(node) = fields.optional("hold") {
             shared.features.read_holds(who, node, problems);
         }
+        shared
+    }
+
+    fn read(who: &LayerName, fields: &mut Fields<'_>, problems: &mut Problems) -> Self {
+        let mut shared = Self::read_words(who, fields, problems);
         if let Some(node) = fields.optional("vars") {
             shared.add_layer(Layer::read(who.clone(), node, problems), problems);
         }
         shared
+    }
+
+    /// Takes what another part says of the same entry; the later words win.
+    pub fn take(&mut self, more: Self) {
+        self.settings.overlay(&more.settings);
+        self.tags.extend(more.tags);
+        self.features.take(more.features);
+        self.layers.extend(more.layers);
+        self.files.extend(more.files);
     }
 
     /// Adds variables; a variable `platform` says what the setting of that name says.
@@ -82,13 +106,13 @@ impl Shared {
 impl GroupEntry {
     /// A group of which nothing is said.
     pub fn implied(at: Position) -> Self {
-        Self { at, children: Vec::new(), shared: Shared::default() }
+        Self { at, is_native: false, children: Vec::new(), priority: 1, shared: Shared::default() }
     }
 
     pub fn read(key: &Key, node: &Node, problems: &mut Problems) -> Option<(GroupName, Self)> {
         let name = key.parsed::<GroupName>(problems);
         let Some(mut fields) = node.fields(problems) else {
-            return Some((name?, Self::implied(key.at.clone())));
+            return Some((name?, Self { is_native: true, ..Self::implied(key.at.clone()) }));
         };
         // Read on below a bad name, so that all problems are told at once.
         let who = name.clone().map_or(LayerName::Site, LayerName::Group);
@@ -100,11 +124,25 @@ impl GroupEntry {
         fields.refuse("sites", "does not belong in a group", way_out, problems);
         fields.refuse("address", "belongs to one site", "move it to the site", problems);
         fields.finish("a group", problems);
-        Some((name?, Self { at: key.at.clone(), children, shared }))
+        let entry = Self { is_native: true, children, shared, ..Self::implied(key.at.clone()) };
+        Some((name?, entry))
     }
 }
 
 impl SiteEntry {
+    /// A site of which nothing is said.
+    pub fn named(name: SiteName, at: Position) -> Self {
+        Self {
+            at,
+            names: vec![name],
+            address: None,
+            groups: Vec::new(),
+            in_all: false,
+            in_ungrouped: false,
+            shared: Shared::default(),
+        }
+    }
+
     pub fn read(key: &Key, node: &Node, problems: &mut Problems) -> Option<Self> {
         let names = site_names(key, problems);
         let mut fields = node.fields(problems)?;
@@ -128,7 +166,15 @@ impl SiteEntry {
             fields.refuse(key, "is Ansible's word", &way_out, problems);
         }
         fields.finish("a site", problems);
-        Some(Self { at: key.at.clone(), names: names?, address, groups, shared })
+        Some(Self {
+            at: key.at.clone(),
+            names: names?,
+            address,
+            groups,
+            in_all: true,
+            in_ungrouped: false,
+            shared,
+        })
     }
 }
 

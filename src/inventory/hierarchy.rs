@@ -1,25 +1,40 @@
 //! Which group contains which, and in what order their words count.
 //!
 //! A group's depth is its longest way down from `all` (depth 0); the deeper word wins, and at
-//! equal depth the one later in the alphabet, as in Ansible.
+//! equal depth the one of higher priority, then the one later in the alphabet, as in Ansible.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::entry::GroupEntry;
 use crate::model::{GroupName, Problem, Problems};
 
-/// Parents and depth of every group.
+/// A group in its place.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Ranked<'a> {
+    pub name: &'a GroupName,
+    pub entry: &'a GroupEntry,
+    /// The longest way down from `all`.
+    pub depth: usize,
+}
+
+/// Parents and depth of every group, and the order in which their words count: a group's place in
+/// it is its rank. What is asked for every site is asked by rank, without a look at any name.
 #[derive(Debug, Default)]
 pub(super) struct Hierarchy<'a> {
     parents: BTreeMap<&'a GroupName, Vec<&'a GroupName>>,
     depths: BTreeMap<&'a GroupName, usize>,
+    ranked: Vec<Ranked<'a>>,
+    ranks: HashMap<&'a str, usize>,
+    /// The ranks of the groups that contain a group directly.
+    above: Vec<Vec<usize>>,
 }
 
 impl<'a> Hierarchy<'a> {
     /// Checks the children of all groups and orders them.
     pub fn new(groups: &'a BTreeMap<GroupName, GroupEntry>, problems: &mut Problems) -> Self {
         let mut hierarchy = Self::default();
-        for (name, group) in groups {
+        // `all` holds every group anyhow: what is written below it counts for the order alone.
+        for (name, group) in groups.iter().filter(|(name, _)| name.as_str() != "all") {
             for child in &group.children {
                 if let Some(reason) = reserved(&child.name) {
                     problems.push(Problem::at(&child.at, format!("`{}` {reason}", child.name)));
@@ -35,21 +50,55 @@ impl<'a> Hierarchy<'a> {
         }
         let bottom_up = Self::check_cycles(groups, problems);
         hierarchy.measure(&bottom_up);
+        hierarchy.rank_all(groups);
         hierarchy
     }
 
-    /// The groups named and all that contain them, outermost first.
-    pub fn closure(&self, of: &[&'a GroupName]) -> Vec<&'a GroupName> {
-        let mut found: BTreeSet<&GroupName> = BTreeSet::new();
-        let mut open = of.to_vec();
-        while let Some(name) = open.pop() {
-            if found.insert(name) {
-                open.extend(self.parents.get(name).into_iter().flatten());
+    fn rank_all(&mut self, groups: &'a BTreeMap<GroupName, GroupEntry>) {
+        let place = |(name, entry)| Ranked { name, entry, depth: self.depth(name) };
+        let mut ranked: Vec<Ranked<'_>> = groups.iter().map(place).collect();
+        // Names are in order already.
+        ranked.sort_by_key(|group| (group.depth, group.entry.priority));
+        self.ranks =
+            ranked.iter().zip(0..).map(|(group, rank)| (group.name.as_str(), rank)).collect();
+        let rank = |name: &&GroupName| self.ranks.get(name.as_str()).copied();
+        let above = |group: &Ranked<'a>| {
+            let parents = self.parents.get(group.name).map(Vec::as_slice).unwrap_or_default();
+            parents.iter().filter_map(rank).collect()
+        };
+        self.above = ranked.iter().map(above).collect();
+        self.ranked = ranked;
+    }
+
+    /// The rank of a group.
+    pub fn rank(&self, name: &str) -> Option<usize> {
+        self.ranks.get(name).copied()
+    }
+
+    /// The group of a rank.
+    pub fn at(&self, rank: usize) -> Option<Ranked<'a>> {
+        self.ranked.get(rank).copied()
+    }
+
+    /// The groups of these ranks and all that contain them, outermost first.
+    pub fn closure(&self, of: &[usize]) -> Vec<usize> {
+        let mut found = of.to_vec();
+        let mut next = 0;
+        while let Some(rank) = found.get(next).copied() {
+            next += 1;
+            for above in self.above.get(rank).into_iter().flatten() {
+                if !found.contains(above) {
+                    found.push(*above);
+                }
             }
         }
-        let mut closure: Vec<_> = found.into_iter().collect();
-        closure.sort_by_key(|name| (self.depth(name), *name));
-        closure
+        found.sort_unstable();
+        found
+    }
+
+    /// Whether a group is inside another one than `all`.
+    pub fn has_parent(&self, name: &GroupName) -> bool {
+        self.parents.contains_key(name)
     }
 
     /// The longest way down from `all`.

@@ -3,9 +3,10 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
-    Hold, Layer, OptOut, Settings, Site, Want,
-    entry::{GroupEntry, Shared, SiteEntry},
-    hierarchy::Hierarchy,
+    Hold, Layer, OptOut, Settings, Site, Variable, Want,
+    ansible::{Connection, is_word},
+    entry::{Shared, SiteEntry},
+    hierarchy::{Hierarchy, Ranked, reserved},
 };
 use crate::model::{FeatureName, GroupName, Platform, Problem, Problems, SiteName, TagKey};
 
@@ -19,37 +20,42 @@ pub(super) struct Membership {
     opt_outs: Vec<Arc<OptOut>>,
     holds: BTreeMap<FeatureName, Arc<Hold>>,
     layers: Vec<Arc<Layer>>,
+    /// What the variables of an inventory of Ansible's say about reaching sites; `None` elsewhere.
+    connection: Option<Connection>,
     /// Groups of equal depth that disagree about the platform, the one that decided last.
     quarrel: Option<(GroupName, GroupName)>,
 }
 
 impl Membership {
-    /// Combines `direct` groups and all that contain them.
+    /// Combines groups, given by rank, and all that contain them.
     pub fn new(
-        direct: &[&GroupName],
-        entries: &BTreeMap<GroupName, GroupEntry>,
+        direct: &[usize],
         hierarchy: &Hierarchy<'_>,
+        is_ansible: bool,
         problems: &mut Problems,
     ) -> Self {
         let implied = if direct.is_empty() { ["all", "ungrouped"].as_slice() } else { &["all"] };
+        let ranks = implied.iter().filter_map(|name| hierarchy.rank(name));
+        let entries: Vec<Ranked<'_>> =
+            ranks.chain(hierarchy.closure(direct)).filter_map(|rank| hierarchy.at(rank)).collect();
+        let named = entries.iter().map(|group| group.name);
+        let named = named.filter(|name| reserved(name).is_none()).cloned();
         let implied = implied.iter().filter_map(|name| GroupName::new(name).ok());
-        let groups: Vec<GroupName> =
-            implied.chain(hierarchy.closure(direct).into_iter().cloned()).collect();
+        let groups: Vec<GroupName> = implied.chain(named).collect();
         let mut membership = Self {
-            groups: groups.iter().cloned().collect(),
+            groups: groups.into(),
             settings: Settings::default(),
             tags: BTreeMap::new(),
             wants: Vec::new(),
             opt_outs: Vec::new(),
             holds: BTreeMap::new(),
             layers: Vec::new(),
+            connection: None,
             quarrel: None,
         };
         let mut holders: BTreeMap<&FeatureName, usize> = BTreeMap::new();
         let mut decided: Option<(&GroupName, usize, Platform)> = None;
-        for name in &groups {
-            let Some(entry) = entries.get(name) else { continue };
-            let depth = hierarchy.depth(name);
+        for Ranked { name, entry, depth } in entries.iter().copied() {
             let shared = &entry.shared;
             if let Some(platform) = shared.settings.platform {
                 match decided {
@@ -72,6 +78,10 @@ impl Membership {
             }
             membership.take(shared);
         }
+        if is_ansible {
+            membership.layers.extend(file_layers(&entries));
+            membership.connection = Some(Connection::read(&words(&membership.layers)));
+        }
         let opt_outs = &membership.opt_outs;
         membership.wants.retain(|want| !opt_outs.iter().any(|out| out.feature == want.feature));
         membership
@@ -90,15 +100,16 @@ impl Membership {
         &self,
         name: &SiteName,
         entry: &SiteEntry,
-        own: &[Layer],
+        own: &[Shared],
+        notes: &mut Vec<Problem>,
         problems: &mut Problems,
     ) -> Site {
         let mut with_files;
         let mut shared = &entry.shared;
         if !own.is_empty() {
             with_files = entry.shared.clone();
-            for layer in own {
-                with_files.add_layer(layer.clone(), problems);
+            for file in own {
+                self.take_file(&mut with_files, file.clone(), problems);
             }
             shared = &with_files;
         }
@@ -107,6 +118,23 @@ impl Membership {
             problems.push(Problem::at(&entry.at, message).hint("write the site's own `platform`"));
         }
         let mut settings = self.settings.clone();
+        let layers: Vec<Arc<Layer>> =
+            self.layers.iter().cloned().chain(shared.layers.iter().cloned()).collect();
+        let mut address = entry.address.clone();
+        let mut blocked = None;
+        if let Some(of_groups) = &self.connection {
+            let own;
+            let mut connection = of_groups;
+            // Most sites say nothing of their own about it: their groups' words are read once.
+            if shared.layers.iter().any(|layer| layer.variables.keys().any(|name| is_word(name))) {
+                own = Connection::read(&words(&layers));
+                connection = &own;
+            }
+            settings.overlay(&connection.settings);
+            address = address.or_else(|| connection.address.clone());
+            blocked.clone_from(&connection.blocked);
+            notes.extend(connection.notes.iter().cloned());
+        }
         settings.overlay(&shared.settings);
         let mut tags = self.tags.clone();
         tags.extend(shared.tags.clone());
@@ -116,24 +144,49 @@ impl Membership {
         let from_groups = self.wants.iter().filter(is_left_in).cloned();
         let mut holds = self.holds.clone();
         holds.extend(features.holds.iter().map(|hold| (hold.feature.clone(), Arc::clone(hold))));
+        let opt_outs = self.opt_outs.iter().chain(&features.opt_outs).cloned().collect();
         Site {
             name: name.clone(),
             at: entry.at.clone(),
-            address: entry.address.clone(),
+            address,
             settings,
             groups: Arc::clone(&self.groups),
             tags,
             wants: from_groups.chain(features.wants.iter().cloned()).collect(),
-            opt_outs: self
-                .opt_outs
-                .iter()
-                .cloned()
-                .chain(features.opt_outs.iter().cloned())
-                .collect(),
+            opt_outs,
             holds,
-            layers: self.layers.iter().cloned().chain(shared.layers.iter().cloned()).collect(),
+            blocked,
+            layers,
         }
     }
+
+    fn take_file(&self, shared: &mut Shared, mut file: Shared, problems: &mut Problems) {
+        if self.connection.is_some() {
+            return shared.take(file);
+        }
+        for layer in file.layers.drain(..) {
+            shared.add_layer(Arc::unwrap_or_clone(layer), problems);
+        }
+    }
+}
+
+/// Files beside inventories, in Ansible's order: those for `all`, then source by source those for
+/// groups, the outermost group first.
+fn file_layers(groups: &[Ranked<'_>]) -> Vec<Arc<Layer>> {
+    let of_group = |(group, place): (&Ranked<'_>, usize)| {
+        let is_inner = group.name.as_str() != "all";
+        let files = group.entry.shared.files.clone();
+        files.into_iter().map(move |(source, layer)| ((is_inner, source, place), layer))
+    };
+    let mut files: Vec<_> = groups.iter().zip(0..).flat_map(of_group).collect();
+    files.sort_by_key(|(key, _)| *key);
+    files.into_iter().map(|(_, layer)| layer).collect()
+}
+
+/// The variables about reaching sites, the strongest of each name.
+fn words(layers: &[Arc<Layer>]) -> BTreeMap<&str, &Variable> {
+    let all = layers.iter().flat_map(|layer| &layer.variables);
+    all.filter(|(name, _)| is_word(name)).map(|(name, value)| (name.as_str(), value)).collect()
 }
 
 fn rival_holds(one: &Hold, other: &Hold) -> Problem {

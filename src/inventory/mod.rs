@@ -4,8 +4,11 @@
 //! `project` finds the files and asks for secrets; `pipeline` combines the inventory with
 //! features and plays. Nothing here opens a file or knows what a version catalog holds.
 
+mod ansible;
+mod assemble;
 #[cfg(test)]
 mod cases;
+mod entries;
 mod entry;
 mod explain;
 mod hierarchy;
@@ -25,14 +28,16 @@ use std::{
     sync::Arc,
 };
 
+pub use ansible::hosts_without_variables;
 pub use explain::Explained;
-pub use read::{Sources, Text, read};
-pub use select::{Target, select};
+pub use pattern::split;
+pub use read::{Sources, Text, VarsFile, read};
+pub use select::{Target, select, select_hosts};
 pub use settings::Settings;
-pub use variable::{Layer, LayerName, SecretRef, Variable, VariableValue, secret};
+pub use variable::{Layer, LayerName, SecretRef, Variable, VariableValue, secret, sounds_secret};
 pub use want::{Hold, OptOut, Origin, Want};
 
-use crate::model::{FeatureName, GroupName, Position, SiteName, TagKey};
+use crate::model::{FeatureName, GroupName, Position, Problem, SiteName, TagKey};
 
 /// All sites of one environment.
 #[derive(Debug, Clone)]
@@ -41,6 +46,12 @@ pub struct Inventory {
     pub environment: String,
     /// Groups by name; `all` and `ungrouped` are always among them.
     pub groups: BTreeMap<GroupName, Group>,
+    /// Whether it is written in one of Ansible's forms, at least in part.
+    pub is_ansible: bool,
+    /// What was understood and cannot be honoured, or helps nobody.
+    pub notes: Vec<Problem>,
+    /// Groups as they are first named; `all` and `ungrouped` before them.
+    group_order: Vec<GroupName>,
     sites: Vec<Site>,
     index: HashMap<SiteName, usize>,
 }
@@ -50,11 +61,13 @@ pub struct Inventory {
 pub struct Group {
     /// Where it is declared; `None` for `all` and `ungrouped` where nobody wrote them.
     pub at: Option<Position>,
-    /// The groups that it contains directly.
+    /// The groups that it contains directly; of `all` those that nothing else contains.
     pub children: Vec<GroupName>,
     /// The longest way down from `all`, which has 0.
     pub depth: usize,
-    /// The sites in it or in a group below it, as indices in written order.
+    /// The sites in it directly, as indices.
+    direct: Vec<usize>,
+    /// The sites in it or in a group below it, as indices in Ansible's order.
     members: Vec<usize>,
 }
 
@@ -79,6 +92,8 @@ pub struct Site {
     pub opt_outs: Vec<Arc<OptOut>>,
     /// At most one for a feature: the innermost.
     pub holds: BTreeMap<FeatureName, Arc<Hold>>,
+    /// Why it cannot be reached as its variables say; commands about it fail with this.
+    pub blocked: Option<Problem>,
     layers: Vec<Arc<Layer>>,
 }
 
@@ -106,10 +121,20 @@ impl Inventory {
         self.index.get(name).and_then(|index| self.sites.get(*index))
     }
 
-    /// The sites of a group and of all groups below it, in the order written.
+    /// The sites of a group and of all groups below it, in Ansible's order: its own sites first,
+    /// then level by level those of the groups in it.
     pub fn members(&self, group: &str) -> impl Iterator<Item = &Site> {
-        let members = self.groups.get(group).map(|group| group.members.as_slice());
-        members.unwrap_or_default().iter().filter_map(|index| self.sites.get(*index))
+        self.ordered(group).iter().filter_map(|index| self.sites.get(*index))
+    }
+
+    /// The sites that are directly in a group, in the order in which they were put there.
+    pub fn direct(&self, group: &str) -> impl Iterator<Item = &Site> {
+        let direct = self.groups.get(group).map(|group| group.direct.as_slice());
+        direct.unwrap_or_default().iter().filter_map(|index| self.sites.get(*index))
+    }
+
+    fn ordered(&self, group: &str) -> &[usize] {
+        self.groups.get(group).map(|group| group.members.as_slice()).unwrap_or_default()
     }
 
     /// The machines, in the order in which their first sites are written. Two names of one
@@ -132,6 +157,10 @@ impl Inventory {
 }
 
 impl Site {
+    fn is_ungrouped(&self) -> bool {
+        self.groups.iter().any(|group| group.as_str() == "ungrouped")
+    }
+
     /// The variables that hold for the site. `outer` layers (the play's, the command line's)
     /// come after its own and win over them.
     #[must_use]

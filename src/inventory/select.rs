@@ -2,17 +2,22 @@
 //!
 //! Within a flag, words add up: `--group a --group b` and `--group a,b` mean both groups.
 //! Different flags narrow each other down: `--group forms --tag tier=canary` means the canaries
-//! among the forms. `--limit` takes names and globs of sites and groups, and `!x` takes away.
+//! among the forms. Positional targets and `--limit` are Ansible's patterns.
 //! A word that matches nothing is a mistake, even where other words match.
 
 use std::collections::BTreeSet;
 
-use super::{Inventory, Site, pattern::Pattern};
+use super::{
+    Inventory, Site,
+    pattern::{Glob, evaluate},
+};
 use crate::model::{FeatureName, GroupName, Problem, Problems, SiteName, TagKey};
 
 /// The words of the target flags, as typed; each may hold several with commas.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Target {
+    /// Positional targets: patterns that add up. None means all sites.
+    pub patterns: Vec<String>,
     /// `--group`: names and globs of groups.
     pub groups: Vec<String>,
     /// `--site`: names and globs of sites.
@@ -21,11 +26,11 @@ pub struct Target {
     pub tags: Vec<String>,
     /// `--feature`: names of features.
     pub features: Vec<String>,
-    /// `--limit`: names and globs of sites and groups, `!` before what is taken away.
+    /// `--limit`: patterns; `project` has put the lines of `@file` in their places.
     pub limit: Vec<String>,
 }
 
-/// The sites meant, in the inventory's order. `features_of` gives the features a site has.
+/// The sites meant, in Ansible's order. `features_of` gives the features a site has.
 ///
 /// # Errors
 /// Every word that matches nothing, with what was probably meant; and flags that have no site
@@ -36,7 +41,14 @@ pub fn select(
     features_of: &dyn Fn(&Site) -> BTreeSet<FeatureName>,
 ) -> Result<Vec<SiteName>, Problems> {
     let mut problems = Problems::default();
-    let mut chosen: Option<BTreeSet<usize>> = None;
+    let is_blank = |word: &&String| word.chars().all(|c| c.is_whitespace() || ",:".contains(c));
+    for blank in target.patterns.iter().chain(&target.limit).filter(is_blank) {
+        // Nothing must never mean everything.
+        let problem = Problem::new(format!("the target {blank:?} is empty"));
+        problems.push(problem.hint("is a variable of your shell unset?"));
+    }
+    let patterns = target.patterns.iter().map(String::as_str);
+    let mut chosen = evaluate(inventory, patterns, "", &mut problems);
     let mut selection = Selection { inventory, problems: &mut problems };
     for found in [
         selection.groups(&target.groups),
@@ -48,31 +60,36 @@ pub fn select(
     .into_iter()
     .flatten()
     {
-        chosen = Some(match chosen {
-            Some(chosen) => chosen.intersection(&found).copied().collect(),
-            None => found,
-        });
+        chosen.retain(|site| found.contains(site));
     }
-    let everything = || inventory.sites().iter().map(|site| site.name.clone()).collect();
-    let names: Vec<SiteName> = chosen.map_or_else(everything, |chosen| {
-        chosen
-            .iter()
-            .filter_map(|index| inventory.sites().get(*index))
-            .map(|site| site.name.clone())
-            .collect()
-    });
+    let sites = chosen.iter().filter_map(|index| inventory.sites().get(*index));
+    let names: Vec<SiteName> = sites.map(|site| site.name.clone()).collect();
     if names.is_empty() && problems.0.is_empty() {
         problems.push(nothing_left(inventory));
     }
     problems.or(names)
 }
 
+/// The sites that the `hosts` of a play means.
+///
+/// # Errors
+/// Words that match nothing.
+pub fn select_hosts(inventory: &Inventory, hosts: &str) -> Result<Vec<SiteName>, Problems> {
+    let mut problems = Problems::default();
+    let chosen = evaluate(inventory, [hosts], "hosts: ", &mut problems);
+    if chosen.is_empty() && problems.0.is_empty() {
+        problems.push(Problem::new(format!("hosts: {hosts}: no site is meant")));
+    }
+    let sites = chosen.iter().filter_map(|index| inventory.sites().get(*index));
+    problems.or(sites.map(|site| site.name.clone()).collect())
+}
+
 fn nothing_left(inventory: &Inventory) -> Problem {
     if inventory.sites().is_empty() {
         return Problem::new("the inventory has no sites").hint("add some below `sites:`");
     }
-    Problem::new("no site is left: each flag matches some, but none matches all of them")
-        .hint("different flags narrow each other down; list several words in one flag to add up")
+    Problem::new("no site is left: each word matches some, but none matches all of them")
+        .hint("`&`, `!` and different flags narrow each other down; commas add up")
 }
 
 struct Selection<'a> {
@@ -85,7 +102,7 @@ type Chosen = Option<BTreeSet<usize>>;
 impl Selection<'_> {
     fn groups(&mut self, words: &[String]) -> Chosen {
         let mut chosen = BTreeSet::new();
-        for pattern in self.patterns(words, "--group")? {
+        for pattern in self.patterns(words)? {
             let names: Vec<&GroupName> = self
                 .inventory
                 .groups
@@ -116,7 +133,7 @@ impl Selection<'_> {
 
     fn sites(&mut self, words: &[String]) -> Chosen {
         let mut chosen = BTreeSet::new();
-        for pattern in self.patterns(words, "--site")? {
+        for pattern in self.patterns(words)? {
             let found = self.matching_sites(&pattern);
             if found.is_empty() {
                 let known = self.inventory.sites().iter().map(|site| site.name.as_str());
@@ -138,7 +155,7 @@ impl Selection<'_> {
         for word in self.split(words)? {
             let (key, wanted) =
                 word.split_once('=').map_or((word, "*"), |(key, value)| (key, value));
-            let Some(pattern) = self.pattern(wanted, "--tag") else { continue };
+            let pattern = Pattern::new(wanted);
             let found =
                 self.positions(|site| site.tags.get(key).is_some_and(|tag| pattern.matches(tag)));
             if found.is_empty() {
@@ -174,7 +191,7 @@ impl Selection<'_> {
         words: &[String],
         features_of: &dyn Fn(&Site) -> BTreeSet<FeatureName>,
     ) -> Chosen {
-        let wanted = self.patterns(words, "--feature")?;
+        let wanted = self.patterns(words)?;
         let all: Vec<BTreeSet<FeatureName>> =
             self.inventory.sites().iter().map(features_of).collect();
         let mut chosen = BTreeSet::new();
@@ -199,28 +216,9 @@ impl Selection<'_> {
     }
 
     fn limit(&mut self, words: &[String]) -> Chosen {
-        let (mut wanted, mut unwanted) = (None, BTreeSet::new());
-        for word in self.split(words)? {
-            let (is_away, name) = word.strip_prefix('!').map_or((false, word), |name| (true, name));
-            let Some(pattern) = self.pattern(name, "--limit") else { continue };
-            let mut found = self.matching_sites(&pattern);
-            let groups =
-                self.inventory.groups.iter().filter(|(name, _)| pattern.matches(name.as_str()));
-            found.extend(groups.flat_map(|(_, group)| group.members.iter().copied()));
-            if found.is_empty() {
-                let groups = self.inventory.groups.keys().map(GroupName::as_str);
-                let sites = self.inventory.sites().iter().map(|site| site.name.as_str());
-                let problem = Problem::new(format!("--limit {word}: matches no site and no group"));
-                self.problems.push(problem.suggest(name, groups.chain(sites)));
-            }
-            if is_away {
-                unwanted.extend(found);
-            } else {
-                wanted.get_or_insert_with(BTreeSet::new).extend(found);
-            }
-        }
-        let wanted = wanted.unwrap_or_else(|| (0..self.inventory.sites().len()).collect());
-        Some(wanted.difference(&unwanted).copied().collect())
+        self.split(words)?;
+        let words = words.iter().map(String::as_str);
+        Some(evaluate(self.inventory, words, "--limit ", self.problems).into_iter().collect())
     }
 
     fn matching_sites(&self, pattern: &Pattern) -> Vec<usize> {
@@ -250,14 +248,46 @@ impl Selection<'_> {
         Some(pieces.into_iter().filter(|piece| !piece.is_empty()).collect())
     }
 
-    fn pattern(&mut self, word: &str, flag: &str) -> Option<Pattern> {
-        Pattern::new(word, flag).map_err(|problem| self.problems.push(problem)).ok()
+    fn patterns(&mut self, words: &[String]) -> Option<Vec<Pattern>> {
+        let words = self.split(words)?;
+        Some(words.iter().map(|word| Pattern::new(word)).collect())
+    }
+}
+
+/// A name, or a glob over names (`shop*`, `web[0-9]`, `{acme,globex}.example`).
+struct Pattern {
+    text: String,
+    globs: Option<Vec<Glob>>,
+}
+
+impl Pattern {
+    fn new(text: &str) -> Self {
+        let is_glob = text.contains(['*', '?', '[', '{']);
+        let globs = is_glob.then(|| in_braces(text).iter().map(|text| Glob::new(text)).collect());
+        Self { text: text.to_owned(), globs }
     }
 
-    fn patterns(&mut self, words: &[String], flag: &str) -> Option<Vec<Pattern>> {
-        let words = self.split(words)?;
-        Some(words.iter().filter_map(|word| self.pattern(word, flag)).collect())
+    /// The name itself, when this is no glob.
+    fn name(&self) -> Option<&str> {
+        self.globs.is_none().then_some(self.text.as_str())
     }
+
+    fn matches(&self, name: &str) -> bool {
+        let globs = self.globs.as_ref();
+        globs.map_or(self.text == name, |globs| globs.iter().any(|glob| glob.matches(name)))
+    }
+}
+
+/// What `{a,b}` stands for; braces within braces stand for themselves.
+fn in_braces(text: &str) -> Vec<String> {
+    let Some((before, rest)) = text.split_once('{') else { return vec![text.to_owned()] };
+    let Some((inside, after)) = rest.split_once('}') else { return vec![text.to_owned()] };
+    let tails = in_braces(after);
+    let whole = |piece: &str| {
+        let piece = piece.to_owned();
+        tails.iter().map(move |tail| format!("{before}{piece}{tail}")).collect::<Vec<_>>()
+    };
+    inside.split(',').flat_map(whole).collect()
 }
 
 /// Splits at commas, but not at those of `{a,b}`.
@@ -355,11 +385,12 @@ mod tests {
     #[test]
     fn a_word_that_matches_nothing_is_a_mistake_even_among_good_ones() {
         let all = Target {
+            patterns: words(&["zzzz", "forms:&acme.exampl"]),
             groups: words(&["forms,form", "acme.example", "empty"]),
             sites: words(&["acme.exmple", "forms", "shop[", "x*"]),
             tags: words(&["teir=canary", "tier=cannary", "tier=zzzzzzzzzz"]),
             features: words(&["pop-up"]),
-            limit: words(&["!globx.example", "forms:&promo", ","]),
+            limit: words(&["!globx.example", "acme.example[3]", "~(", ","]),
         };
         let text = chosen(&all).expect_err("nothing is right");
         for expected in [
@@ -368,14 +399,17 @@ mod tests {
             "--group empty: no site is in it",
             "--site acme.exmple: no such site\n  hint: did you mean `acme.example`?",
             "--site forms: no such site\n  hint: that is a group: use --group",
-            "--site shop[: not a glob",
+            "--site shop[: no such site",
             "--site x*: no such site",
             "--tag teir=canary: no site has the tag `teir`\n  hint: did you mean `tier`?",
             "--tag tier=cannary: no site has the tag `tier` with that value\n  hint: did you mean `canary`?",
             "--tag tier=zzzzzzzzzz: no site has the tag `tier` with that value\n  hint: its values are canary, main",
             "--feature pop-up: no site has it\n  hint: did you mean `popup`?",
             "--limit !globx.example: matches no site and no group\n  hint: did you mean `globex.example`?",
-            "--limit forms:&promo: Ansible's patterns",
+            "--limit acme.example[3]: there is no such one\n  hint: it counts from 0, and there are 1",
+            "--limit ~(: not a regular expression: unclosed group",
+            "zzzz: matches no site and no group",
+            "&acme.exampl: matches no site and no group\n  hint: did you mean `acme.example`?",
         ] {
             assert!(text.contains(expected), "{expected} is not in\n{text}");
         }

@@ -37,6 +37,24 @@ pub enum SecretRef {
     Command(Vec<String>),
 }
 
+impl SecretRef {
+    /// The lookup that makes Ansible find the secret; `None` where a word of it would need
+    /// quotes.
+    #[must_use]
+    pub fn as_ansible(&self) -> Option<String> {
+        let (plugin, word) = match self {
+            Self::Env(name) => ("env", name.clone()),
+            Self::File(path) => ("file", path.clone()),
+            Self::Command(argv) if argv.iter().any(|word| word.contains(char::is_whitespace)) => {
+                return None;
+            }
+            Self::Command(argv) => ("pipe", argv.join(" ")),
+        };
+        let is_plain = !word.contains(['\'', '"', '\\', '{', '}', '$', '`']);
+        is_plain.then(|| format!("{{{{ lookup('{plugin}', '{word}') }}}}"))
+    }
+}
+
 impl fmt::Display for SecretRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -84,8 +102,16 @@ pub struct Layer {
 impl Layer {
     /// Reads a mapping of variables.
     pub fn read(name: LayerName, node: &Node, problems: &mut Problems) -> Self {
-        let entries = node.map(problems).unwrap_or_default();
-        let variables = entries.iter().filter_map(|(key, node)| {
+        Self::of_entries(name, node.map(problems).unwrap_or_default(), problems)
+    }
+
+    /// Reads variables.
+    pub fn of_entries<'a>(
+        name: LayerName,
+        entries: impl IntoIterator<Item = &'a (Key, Node)>,
+        problems: &mut Problems,
+    ) -> Self {
+        let variables = entries.into_iter().filter_map(|(key, node)| {
             let name = name_of(key, problems);
             let value = value(node, problems);
             Some((name?, Variable { at: node.at.clone(), value: value? }))
@@ -120,7 +146,7 @@ impl Layer {
                 continue;
             };
             let at = Position { file: Arc::from("-e"), line: 1, column };
-            let key = Key { at: at.clone(), text: key.to_owned() };
+            let key = Key { at: at.clone(), text: key.to_owned(), is_number: false };
             if let Some(name) = name_of(&key, &mut problems) {
                 let value = VariableValue::Plain(Value::String(text.to_owned()));
                 variables.insert(name, Variable { at, value });
@@ -128,6 +154,14 @@ impl Layer {
         }
         problems.or(Self { name: LayerName::CommandLine, variables })
     }
+}
+
+/// Whether a variable's name sounds like a secret, so that its value is shown to nobody.
+#[must_use]
+pub fn sounds_secret(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    let is_key = name.contains("key") && !name.contains("file") && !name.contains("public");
+    is_key || ["pass", "secret", "token", "pwd"].iter().any(|part| name.contains(part))
 }
 
 /// A name that templates can use: letters, digits and underscores, no digit first.

@@ -70,6 +70,21 @@ pub(super) struct Features {
 }
 
 impl Features {
+    /// Takes what another part says. What it says of a feature replaces what was said.
+    pub fn take(&mut self, more: Self) {
+        let said = |feature: &FeatureName| {
+            more.wants.iter().any(|want| want.feature == *feature)
+                || more.opt_outs.iter().any(|out| out.feature == *feature)
+        };
+        self.wants.retain(|want| !said(&want.feature));
+        self.opt_outs.retain(|out| !said(&out.feature));
+        let held = |feature: &FeatureName| more.holds.iter().any(|hold| hold.feature == *feature);
+        self.holds.retain(|hold| !held(&hold.feature));
+        self.wants.extend(more.wants);
+        self.opt_outs.extend(more.opt_outs);
+        self.holds.extend(more.holds);
+    }
+
     /// Reads `features: { contact-form: "^2.1", popup: false }`, or a list of names.
     pub fn read_features(&mut self, who: &LayerName, node: &Node, problems: &mut Problems) {
         if let Yaml::List(items) = &node.value {
@@ -193,7 +208,7 @@ pub(super) fn unknown_feature<'a>(
     what: &str,
     known: impl IntoIterator<Item = &'a str>,
 ) -> crate::model::Problem {
-    let key = Key { at: from.at.clone(), text: feature.to_string() };
+    let key = Key { at: from.at.clone(), text: feature.to_string(), is_number: false };
     let message = format!("{what} `{feature}`, but no group and no site wants that feature");
     key.problem(message).suggest(feature.as_str(), known)
 }

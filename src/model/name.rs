@@ -1,6 +1,6 @@
-//! Names that users give to things. A name that exists has been checked.
+//! Names that users give to things. A name that exists has been checked, and is cheap to copy.
 
-use std::{borrow::Borrow, fmt, str::FromStr};
+use std::{borrow::Borrow, fmt, str::FromStr, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -15,7 +15,7 @@ macro_rules! names {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
-        pub struct $name(String);
+        pub struct $name(Arc<str>);
 
         impl $name {
             /// Checks `text` and makes a name of it.
@@ -24,7 +24,7 @@ macro_rules! names {
             /// When a character, the length or the first character is not allowed.
             pub fn new(text: &str) -> Result<Self, NameError> {
                 $check(text).map_or_else(
-                    || Ok(Self(text.to_owned())),
+                    || Ok(Self(Arc::from(text))),
                     |why| Err(NameError(text.to_owned(), why)),
                 )
             }
@@ -58,7 +58,7 @@ macro_rules! names {
 
         impl From<$name> for String {
             fn from(name: $name) -> Self {
-                name.0
+                name.0.as_ref().to_owned()
             }
         }
 
@@ -71,8 +71,9 @@ macro_rules! names {
 }
 
 names! {
-    /// The name of a site, usually its domain: letters, digits, `.`, `-`, `_`; at most 253.
-    SiteName checked by dotted;
+    /// The name of a site, usually its domain: letters, digits, `.`, `-`, `_`; at most 253. An
+    /// IPv6 address will do as well.
+    SiteName checked by dotted_or_ipv6;
     /// The name of a group of sites.
     GroupName checked by dotted;
     /// The name of a feature: lower case, digits, `-`; it becomes a directory on hosts.
@@ -100,6 +101,14 @@ fn dotted(text: &str) -> Option<&'static str> {
     text.contains("..").then_some("may not hold two dots in a row")
 }
 
+fn dotted_or_ipv6(text: &str) -> Option<&'static str> {
+    // Only the canonical characters: a zone or brackets would not be an address alone.
+    if text.contains(':') && text.parse::<std::net::Ipv6Addr>().is_ok() {
+        return None;
+    }
+    dotted(text)
+}
+
 fn kebab(text: &str) -> Option<&'static str> {
     if text.len() > 64 {
         return Some("is longer than 64 characters");
@@ -121,8 +130,11 @@ mod tests {
         {
             assert!(SiteName::new(bad).is_err(), "{bad:?}");
         }
-        for good in ["acme.example", "shop01.example", "_x", "A-b_c.9"] {
+        for good in ["acme.example", "shop01.example", "_x", "A-b_c.9", "2001:db8::1", "::1"] {
             assert!(SiteName::new(good).is_ok(), "{good:?}");
+        }
+        for bad in ["a:b", "[::1]", "fe80::1%eth0", "10:20"] {
+            assert!(SiteName::new(bad).is_err(), "{bad:?}");
         }
     }
 

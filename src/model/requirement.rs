@@ -56,10 +56,40 @@ impl Requirement {
         self.parsed.matches(version)
     }
 
+    /// Whether `version` lies within what is asked for, if pre-releases were versions like all
+    /// others: `^2.1` then covers 2.2.0-rc.1, and neither 2.1.0-rc.1 nor 3.0.0-rc.1. For those
+    /// who share a site with somebody who asks for a pre-release by name.
+    #[must_use]
+    pub fn covers(&self, version: &Version) -> bool {
+        if version.pre.is_empty() || self.matches(version) {
+            return self.matches(version);
+        }
+        let finished = Version::new(version.major, version.minor, version.patch);
+        let begins_there = |comparator: &semver::Comparator| {
+            let (minor, patch) = (comparator.minor.unwrap_or(0), comparator.patch.unwrap_or(0));
+            let triple = (comparator.major, minor, patch);
+            triple == (finished.major, finished.minor, finished.patch)
+                && !matches!(comparator.op, semver::Op::Less | semver::Op::LessEq)
+        };
+        self.matches(&finished) && !self.parsed.comparators.iter().any(begins_there)
+    }
+
     /// As written.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.text
+    }
+}
+
+impl Ord for Requirement {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.text.cmp(&other.text)
+    }
+}
+
+impl PartialOrd for Requirement {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
     }
 }
 
@@ -116,6 +146,23 @@ mod tests {
         assert_eq!(allowed("2.2.0-rc.1"), ["2.2.0-rc.1"]);
         assert_eq!(allowed("^2.2.0-rc.1"), ["2.2.0-rc.1", "2.2.0"]);
         assert_eq!(allowed("*"), ["1.9.0", "2.0.0", "2.1.0", "2.1.4", "2.2.0", "3.0.0"]);
+    }
+
+    #[test]
+    fn a_pre_release_is_covered_where_it_lies_between_the_ends() {
+        let covered = |requirement: &str| -> Vec<&str> {
+            let requirement: Requirement = requirement.parse().expect("a requirement");
+            ["2.1.0-rc.1", "2.2.0-rc.1", "2.2.0", "3.0.0-rc.1"]
+                .into_iter()
+                .filter(|version| requirement.covers(&version.parse().expect("a version")))
+                .collect()
+        };
+        assert_eq!(covered("^2.1"), ["2.2.0-rc.1", "2.2.0"]);
+        assert_eq!(covered("~2.1"), [""; 0]);
+        assert_eq!(covered(">=2, <3"), ["2.1.0-rc.1", "2.2.0-rc.1", "2.2.0"]);
+        assert_eq!(covered("2.2.0"), ["2.2.0"]);
+        assert_eq!(covered("2.2.0-rc.1"), ["2.2.0-rc.1"]);
+        assert_eq!(covered("*"), ["2.1.0-rc.1", "2.2.0-rc.1", "2.2.0", "3.0.0-rc.1"]);
     }
 
     #[test]

@@ -16,7 +16,7 @@ use crate::{
         line::{Lines, Way},
         parcels::Parcels,
         process,
-        scripts::{LEASE, Place},
+        scripts::{Depth, Place},
         session::Session,
         site::{Desire, Manner, Shared, Site},
         url::Url,
@@ -109,6 +109,8 @@ pub enum Task {
 pub struct Options {
     /// Whether rejected releases may be tried again.
     pub retry_rejected: bool,
+    /// How much is read.
+    pub depth: Depth,
     /// Sites at once while reading and staging; the project's setting where `None`.
     pub parallel: Option<usize>,
 }
@@ -197,7 +199,10 @@ impl RunSetup<'_> {
             let place = self.place(&site.name);
             let manner = self.manner(&site.name);
             let mouth = session.mouth(site.name.clone());
-            session.add(Site::new(host, place, desire, manner, Arc::clone(&shared), mouth));
+            let shared = Arc::clone(&shared);
+            let mut site = Site::new(host, place, desire, manner, shared, mouth);
+            site.depth = self.options.depth;
+            session.add(site);
         }
         problems.or(session).map_err(LoadError::Wrong)
     }
@@ -242,7 +247,7 @@ impl RunSetup<'_> {
             owner: release.owner.clone().unwrap_or_default(),
             group: release.group.clone().unwrap_or_default(),
             run: self.identity.run.to_string(),
-            lease: LEASE,
+            lease: self.fleet.project.settings.ssh.lease.as_secs(),
             flock: false,
             library: None,
         }

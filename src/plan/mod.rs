@@ -5,13 +5,15 @@
 //! trusted. It must never touch a host, a clock or a disk.
 
 mod deviation;
+mod ground;
 mod observation;
 mod preflight;
 mod prune;
 mod site;
 
 pub use deviation::{Deviation, Kind, damaged, deviations, is_unfit_as_base};
-pub use observation::{Above, Current, Holder, HostLock, Observation, UndoRecord};
+pub use ground::Above;
+pub use observation::{Current, Holder, HostLock, Observation, UndoRecord};
 pub use preflight::{Needs, obstacles};
 pub use prune::{Prune, prune};
 pub use site::{Base, Decision, Deployment, Policy, plan};

@@ -7,25 +7,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use super::ground::{Above, Account, Stat, available, room};
 use crate::{
     model::{Digest, ReleaseName, RunId, Secret},
     release::{Manifest, Record, SiteJournal, Texts, decode},
     resource::{Answers, HostPath, Lstat, Operation},
     shell::Frame,
 };
-
-/// A directory above a root, and who could change what is in it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Above {
-    /// The directory.
-    pub path: HostPath,
-    /// Its owner's number.
-    pub uid: u32,
-    /// Its group's number.
-    pub gid: u32,
-    /// Its permission bits.
-    pub mode: u32,
-}
 
 /// The lease on a site, as its host tells it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -150,6 +138,10 @@ pub struct Observation {
     pub undo: BTreeMap<ReleaseName, UndoRecord>,
     /// What is current.
     pub current: Option<Current>,
+    /// Files of web servers that hand PHP paths with links in them, where that was asked.
+    pub by_link: Vec<String>,
+    /// Containers that mount the link to the current release, where that was asked.
+    pub mounted: Vec<String>,
     /// Why the probe gave up, if it did.
     pub refusal: Option<String>,
 }
@@ -160,23 +152,34 @@ impl Observation {
     pub fn read(frame: &Frame) -> Self {
         let text = |name: &str| frame.one(name).unwrap_or_default().to_owned();
         let number = |name: &str| frame.one(name).and_then(|value| value.parse().ok());
+        let lines = |name: &str| -> BTreeSet<String> {
+            let text = String::from_utf8_lossy(frame.block(name).unwrap_or_default());
+            text.lines().filter(|line| !line.is_empty()).map(str::to_owned).collect()
+        };
+        let account = Account::read(frame.one("id").unwrap_or_default());
+        let stats: BTreeSet<Stat> = lines("stat").iter().filter_map(|l| Stat::read(l)).collect();
+        let root = frame.one("root").unwrap_or_default();
+        let free = |name: &str| frame.one(name).and_then(available);
+        let (space, inodes) =
+            frame.one("room").map_or_else(|| (free("space"), free("inodes")), room);
         let mut seen = Self {
             missing: frame.all("missing").map(str::to_owned).collect(),
             flock: frame.one("flock").is_some(),
-            libraries: frame.all("library").map(str::to_owned).collect(),
+            // The line of stdin is the manifest's.
+            libraries: lines("libraries").into_iter().filter(|l| !l.ends_with("  -")).collect(),
             partials: frame.all("release").any(|name| name.ends_with(".partial")),
-            user: text("user"),
-            uid: frame.one("uid").and_then(|value| value.parse().ok()),
-            gid: frame.one("gid").and_then(|value| value.parse().ok()),
-            groups: text("groups").split_whitespace().map(str::to_owned).collect(),
-            primary: text("primary"),
-            clock: number("clock"),
+            user: account.user,
+            uid: account.uid,
+            gid: account.gid,
+            groups: account.groups,
+            primary: account.primary,
+            clock: stats.iter().find(|stat| stat.is_process()).map(|stat| stat.changed),
             near: text("near"),
             near_writable: frame.one("near_writable").is_some(),
-            above: frame.all("above").filter_map(read_above).collect(),
-            space: frame.one("space").and_then(available),
-            inodes: frame.one("inodes").and_then(available),
-            root: frame.one("root").map(str::to_owned),
+            root: stats.iter().find(|stat| stat.above.path == root).map(|stat| stat.owner.clone()),
+            above: stats.into_iter().filter(|s| !s.is_process()).map(|stat| stat.above).collect(),
+            space,
+            inodes,
             answers: Answers {
                 lstat: frame.all("at").filter_map(read_at).collect(),
                 read_only: frame.all("read_only").map(str::to_owned).collect(),
@@ -184,6 +187,8 @@ impl Observation {
             releases: frame.all("release").filter_map(|name| name.parse().ok()).collect(),
             generation: number("generation").unwrap_or(0),
             salt: frame.one("salt").map(|salt| Secret::new(salt.to_owned())),
+            by_link: frame.all("by_link").map(str::to_owned).collect(),
+            mounted: frame.all("mounted").map(str::to_owned).collect(),
             refusal: frame.failure().map(|(_, why)| why.to_owned()),
             ..Self::default()
         };
@@ -296,17 +301,6 @@ fn read_current(frame: &Frame, link: &str) -> Current {
     }
 }
 
-fn read_above(line: &str) -> Option<Above> {
-    let (numbers, path) = line.split_once(' ')?;
-    let mut numbers = numbers.split(':');
-    Some(Above {
-        path: path.to_owned(),
-        uid: numbers.next()?.parse().ok()?,
-        gid: numbers.next()?.parse().ok()?,
-        mode: u32::from_str_radix(numbers.next()?, 8).ok()?,
-    })
-}
-
 fn read_at(line: &str) -> Option<(HostPath, Lstat)> {
     let mut fields = line.splitn(3, '\t');
     let (kind, path, more) = (fields.next()?, fields.next()?, fields.next());
@@ -366,24 +360,9 @@ impl Holder {
     }
 }
 
-/// The `Available` column of `df -P`: the fourth from the front, because names of file systems
-/// may hold spaces only in front of numbers that we can count from the back.
-fn available(line: &str) -> Option<u64> {
-    let words: Vec<&str> = line.split_whitespace().collect();
-    let percent = words.iter().rposition(|word| word.ends_with('%'))?;
-    words.get(percent.checked_sub(1)?)?.parse().ok()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn available_space_is_found_in_any_df() {
-        let line = "/dev/vda 263174212 16812044 82000 17% /srv/a b";
-        assert_eq!(available(line), Some(82000));
-        assert_eq!(available("overlay x 1 2 3 - /"), None);
-    }
 
     #[test]
     fn a_lease_of_another_boot_is_over() {
@@ -397,7 +376,7 @@ mod tests {
 
     #[test]
     fn a_host_that_lies_is_read_as_one_that_says_nothing() {
-        let output = b"m begin\nuid\tx\nat\tlink\nat\tfile\t/a\textra\nabove\t::\ncurrent\treleases/../x\nmanifest\tzz\nm < lock\n\xff\tq\nm >\nm end 0\n";
+        let output = b"m begin\nid\tx\nat\tlink\nat\tfile\t/a\textra\nroom\tx\ncurrent\treleases/../x\nmanifest\tzz\nm < stat\n:: x 1 /\nm >\nm < lock\n\xff\tq\nm >\nm end 0\n";
         let seen = Observation::read(&Frame::read(output, "m").unwrap());
         assert!(seen.answers.lstat.is_empty() && seen.above.is_empty() && seen.lock.is_none());
         assert_eq!(seen.current.map(|current| (current.name, current.id)), Some((None, None)));

@@ -1,7 +1,7 @@
 //! What stands in the way before anything is written: tools, rights, room, and directories that
 //! others could swap below us.
 
-use super::observation::{Above, Observation};
+use super::{ground::Above, observation::Observation};
 
 /// What a deployment needs of its host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

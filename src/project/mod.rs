@@ -10,14 +10,19 @@ mod read;
 mod secret;
 mod settings;
 
-use std::path::{Path, PathBuf};
+use std::{
+    fs::Permissions,
+    io::Write as _,
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
+};
 
 pub use secret::secrets;
 pub use settings::{Environment, LinkMode, ReleaseSettings, Settings, SshSettings};
 
 use crate::{
     inventory::Text,
-    model::{FeatureName, Problem, Problems},
+    model::{FeatureName, Problem, Problems, RegistryPlace},
 };
 
 /// Where fleetctl is run, and for whom. Asked once, at the door.
@@ -27,6 +32,10 @@ pub struct Surroundings {
     pub directory: PathBuf,
     /// The home directory, for `~/`.
     pub home: Option<PathBuf>,
+    /// Inventories that take the place of the project's (`-i`), relative to `directory`.
+    pub inventories: Vec<PathBuf>,
+    /// Whether this is a CI job: executable inventories are then run only where allowed.
+    pub is_ci: bool,
 }
 
 /// A project: its directory and its settings.
@@ -36,7 +45,7 @@ pub struct Project {
     pub root: PathBuf,
     /// What `fleet.yml` says.
     pub settings: Settings,
-    home: Option<PathBuf>,
+    around: Surroundings,
 }
 
 impl Project {
@@ -45,15 +54,27 @@ impl Project {
     /// # Errors
     /// No project there, one that others can write, and everything wrong with its settings.
     pub fn open(directory: Option<&Path>, around: &Surroundings) -> Result<Self, Problems> {
-        let root = find::root(directory, &around.directory)?;
+        let around = around.clone();
+        let root = match find::root(directory, &around.directory) {
+            Ok(root) => root,
+            // An inventory alone will do where nothing else is wanted of a project.
+            Err(problem) if around.inventories.is_empty() => return Err(problem.into()),
+            Err(problem) => {
+                let here = around.directory.join(directory.unwrap_or(Path::new("")));
+                if here.join("fleet.yml").exists() {
+                    return Err(problem.into());
+                }
+                return Ok(Self { root: here, settings: Settings::default(), around });
+            }
+        };
         let Text { file, text } = read::trusted_text(&root, Path::new("fleet.yml"))?;
-        Ok(Self { settings: Settings::parse(&file, &text)?, root, home: around.home.clone() })
+        Ok(Self { settings: Settings::parse(&file, &text)?, root, around })
     }
 
     /// A path that the user wrote: `~/…`, absolute, or relative to the project.
     #[must_use]
     pub fn path(&self, written: &str) -> PathBuf {
-        match (written.strip_prefix("~/"), &self.home) {
+        match (written.strip_prefix("~/"), &self.around.home) {
             (Some(rest), Some(home)) => home.join(rest),
             _ => self.root.join(written),
         }
@@ -71,6 +92,42 @@ impl Project {
             }
         }
         Ok(None)
+    }
+
+    /// The name of an environment's lock: `fleet.lock` for the first environment, and
+    /// `fleet.NAME.lock` for every other one.
+    #[must_use]
+    pub fn lock_name(&self, environment: &Environment) -> String {
+        let is_first =
+            self.settings.environments.first().is_none_or(|first| first.name == environment.name);
+        if is_first { "fleet.lock".to_owned() } else { format!("fleet.{}.lock", environment.name) }
+    }
+
+    /// The text of an environment's lock; `None` where nothing was ever locked.
+    ///
+    /// # Errors
+    /// When it is there and cannot be read.
+    pub fn lock(&self, environment: &Environment) -> Result<Option<Text>, Problems> {
+        let name = self.lock_name(environment);
+        if !self.root.join(&name).exists() {
+            return Ok(None);
+        }
+        Ok(Some(read::trusted_text(&self.root, Path::new(&name))?))
+    }
+
+    /// Writes an environment's lock, whole or not at all.
+    ///
+    /// # Errors
+    /// When the disk would not.
+    pub fn write_lock(&self, environment: &Environment, text: &str) -> std::io::Result<()> {
+        let mut draft = tempfile::Builder::new()
+            .prefix(".fleet.lock.")
+            .permissions(Permissions::from_mode(0o644))
+            .tempfile_in(&self.root)?;
+        draft.write_all(text.as_bytes())?;
+        draft.as_file().sync_all()?;
+        draft.persist(self.root.join(self.lock_name(environment)))?;
+        Ok(())
     }
 
     /// The features whose source is in the project, by name.
@@ -97,17 +154,22 @@ impl Project {
         problems.or(features)
     }
 
-    /// The registry's directory.
+    /// Where the registry is.
     #[must_use]
-    pub fn registry(&self) -> PathBuf {
-        self.path(&self.settings.registry)
+    pub fn registry(&self) -> RegistryPlace {
+        match &self.settings.registry {
+            RegistryPlace::Directory(path) => {
+                RegistryPlace::Directory(self.path(&path.to_string_lossy()))
+            }
+            bucket @ RegistryPlace::Bucket(_) => bucket.clone(),
+        }
     }
 
     /// The files that say which host keys are known; they need not exist. The project's own is
     /// the first, and the one that `hosts trust` writes.
     #[must_use]
     pub fn known_hosts(&self, environment: &Environment) -> Vec<PathBuf> {
-        let own = self.path(&environment.inventory);
+        let own = self.first_source(environment);
         let beside =
             if own.is_dir() { own } else { own.parent().map(Path::to_owned).unwrap_or(own) };
         let more = self.settings.ssh.known_hosts.iter().map(|path| self.path(path));
@@ -125,10 +187,7 @@ impl Project {
 
 #[cfg(test)]
 mod tests {
-    use std::{
-        fs,
-        os::unix::fs::{PermissionsExt as _, symlink},
-    };
+    use std::{fs, os::unix::fs::symlink};
 
     use super::*;
 
@@ -166,7 +225,8 @@ mod tests {
 
         fn open_from(&self, directory: &str) -> Result<Project, Problems> {
             let home = Some("/home/me".into());
-            Project::open(None, &Surroundings { directory: self.path(directory), home })
+            let directory = self.path(directory);
+            Project::open(None, &Surroundings { directory, home, ..Surroundings::default() })
         }
 
         fn sources(&self) -> Result<crate::inventory::Sources, String> {
@@ -182,8 +242,9 @@ mod tests {
         let project = fixture.open_from("features/popup").expect("a project");
         assert_eq!(project.settings.parallel, 4);
         assert_eq!(project.path("~/x"), PathBuf::from("/home/me/x"));
-        assert_eq!(project.registry(), project.root.join("registry"));
-        let around = Surroundings { directory: fixture.path("features"), home: None };
+        assert_eq!(project.registry(), RegistryPlace::Directory(project.root.join("registry")));
+        let directory = fixture.path("features");
+        let around = Surroundings { directory, ..Surroundings::default() };
         assert!(Project::open(Some(Path::new("..")), &around).is_ok());
         let missing = Project::open(Some(Path::new(".")), &around).expect_err("none");
         assert!(missing.to_string().contains("there is no fleet.yml"), "{missing}");
@@ -230,7 +291,7 @@ mod tests {
         let files: Vec<&str> = sources.files.iter().map(|text| text.file.as_str()).collect();
         assert_eq!(files, ["inventory/a.yml", "inventory/b.yaml"]);
         let vars: Vec<&str> =
-            sources.group_vars.iter().map(|(_, text)| text.file.as_str()).collect();
+            sources.group_vars.iter().map(|vars| vars.text.file.as_str()).collect();
         assert_eq!(
             vars,
             [
@@ -239,19 +300,22 @@ mod tests {
                 "inventory/group_vars/all.yml",
             ]
         );
-        assert_eq!(sources.host_vars[0].0, "a.example");
+        assert_eq!(sources.host_vars[0].name, "a.example");
         assert_eq!(crate::inventory::read(&sources).expect("an inventory").sites().len(), 2);
-        fixture.write("inventory/hosts.ini", b"[web]\n");
+        fixture.write("inventory/group_vars/all/old.ini", b"[web]\n");
+        let sources = fixture.sources().expect("sources");
+        let note = sources.notes[0].to_string();
+        assert!(note.contains("inventory/group_vars/all/old.ini: nothing reads"), "{note}");
         fixture.write("inventory/group_vars/web", b"x: 1\n");
+        let problems = crate::inventory::read(&fixture.sources().expect("sources"));
+        let problems = problems.expect_err("no such group").to_string();
+        assert!(
+            problems.contains("group_vars/web:1:1: variables for `web`, but there"),
+            "{problems}"
+        );
         fixture.write("inventory/c.yml", b"a: \xff\n");
         let problems = fixture.sources().expect_err("problems");
-        for expected in [
-            "inventory/hosts.ini: nothing reads this file",
-            "inventory/group_vars/web: nothing reads this file",
-            "inventory/c.yml:1: not UTF-8",
-        ] {
-            assert!(problems.contains(expected), "{expected} is not in\n{problems}");
-        }
+        assert!(problems.contains("inventory/c.yml:1: not UTF-8"), "{problems}");
     }
 
     #[test]
@@ -269,6 +333,68 @@ mod tests {
         fs::remove_file(fixture.path("fleet/sites.yml")).expect("removed");
         let missing = fixture.sources().expect_err("missing");
         assert!(missing.contains("it is the inventory of `live`"), "{missing}");
+    }
+
+    #[test]
+    fn an_inventory_named_by_hand_needs_no_project() {
+        let fixture = Fixture::new(&[
+            ("a/hosts", "[web]\nw1\n"),
+            ("a/group_vars/web.yml", "x: 1\n"),
+            ("b/hosts.orig", "[broken\n"),
+            ("b/z.yml", "web: { hosts: { w2: } }\n"),
+            ("b/sub/more", "w3\n"),
+            ("some.retry", "w2\n\n w3 \n"),
+        ]);
+        let around = Surroundings {
+            directory: fixture.path(""),
+            inventories: vec!["a/hosts".into(), "b".into()],
+            ..Surroundings::default()
+        };
+        let project = Project::open(None, &around).expect("a project of nothing but sources");
+        let environment = project.settings.environment(None).expect("an environment");
+        let sources = project.inventory_sources(environment).expect("sources");
+        let files: Vec<&str> = sources.files.iter().map(|text| text.file.as_str()).collect();
+        assert_eq!(files, ["a/hosts", "b/sub/more", "b/z.yml"]);
+        assert_eq!(sources.group_vars.len(), 1);
+        let inventory = crate::inventory::read(&sources).expect("an inventory");
+        assert_eq!(inventory.members("web").count(), 2);
+        let limit = vec!["@some.retry,!w3".to_owned()];
+        let target = project.limited(&crate::inventory::Target { limit, ..Default::default() });
+        assert_eq!(target.expect("a file").limit, ["w2", "w3", "!w3"]);
+        let limit = vec!["@none".to_owned()];
+        let target = project.limited(&crate::inventory::Target { limit, ..Default::default() });
+        assert!(target.expect_err("no file").to_string().contains("--limit @none: No such file"));
+    }
+
+    #[test]
+    fn a_program_is_run_for_its_list_but_not_under_ci() {
+        let fixture = Fixture::new(&[
+            ("fleet.yml", ""),
+            (
+                "list.sh",
+                "#!/bin/sh\ncase $1 in --list) echo '{\"web\": [\"a\", \"b\"]}';; --host) echo \"{\\\"me\\\": \\\"$2\\\"}\";; esac\n",
+            ),
+            ("bad.sh", "#!/bin/sh\necho no cloud >&2; exit 3\n"),
+        ]);
+        fixture.chmod("list.sh", 0o755);
+        fixture.chmod("bad.sh", 0o755);
+        let read = |name: &str, is_ci| {
+            let around = Surroundings {
+                directory: fixture.path(""),
+                inventories: vec![name.into()],
+                is_ci,
+                ..Surroundings::default()
+            };
+            let project = Project::open(None, &around).expect("a project");
+            project.inventory(project.settings.environment(None).expect("an environment"))
+        };
+        let inventory = read("list.sh", false).expect("an inventory");
+        let site = inventory.site("b").expect("a site");
+        assert!(site.variables(&[]).contains_key("me"));
+        let failed = read("bad.sh", false).expect_err("it fails").to_string();
+        assert!(failed.contains("bad.sh: failed (exit status: 3): no cloud"), "{failed}");
+        let refused = read("list.sh", true).expect_err("under CI").to_string();
+        assert!(refused.contains("inventory_executables: true"), "{refused}");
     }
 
     #[test]

@@ -127,8 +127,11 @@ mod tests {
         directory: &Path,
         sources: &[SecretRef],
     ) -> Result<BTreeMap<SecretRef, Secret>, Problems> {
-        let project =
-            Project { root: directory.to_owned(), settings: Settings::default(), home: None };
+        let project = Project {
+            root: directory.to_owned(),
+            settings: Settings::default(),
+            around: crate::project::Surroundings::default(),
+        };
         let at = Position { file: Arc::from("vars.yml"), line: 1, column: 5 };
         let wanted = sources.iter().map(|source| (source.clone(), at.clone())).collect();
         let environment =

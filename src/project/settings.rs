@@ -1,11 +1,11 @@
 //! `fleet.yml`: what holds for the whole project.
 
-use std::time::Duration;
+use std::{ops::RangeInclusive, time::Duration};
 
 use crate::{
     inventory::{self, SecretRef},
     model::{
-        Problem, Problems,
+        Problem, Problems, RegistryPlace,
         yaml::{self, Fields, Node},
     },
 };
@@ -16,7 +16,7 @@ pub struct Settings {
     /// The environments, in the order written; never empty.
     pub environments: Vec<Environment>,
     /// Where published versions are: a directory, relative to the project, absolute or `~/…`.
-    pub registry: String,
+    pub registry: RegistryPlace,
     /// How hosts are reached.
     pub ssh: SshSettings,
     /// How releases lie on hosts.
@@ -27,6 +27,8 @@ pub struct Settings {
     pub require_clean: bool,
     /// How many hosts are worked on at once.
     pub parallel: u32,
+    /// Whether inventories that are programs are run under CI as well.
+    pub inventory_executables: bool,
 }
 
 /// A fleet with an inventory of its own.
@@ -51,6 +53,9 @@ pub struct SshSettings {
     pub connect_timeout: Duration,
     /// How long a command on a host may take.
     pub command_timeout: Duration,
+    /// How long a host lock holds without being renewed, in whole seconds by the host's uptime:
+    /// after that time a controller that has gone silent may be taken over.
+    pub lease: Duration,
     /// Whether ssh-agent is asked for keys.
     pub agent: bool,
     /// What encrypted keys are opened with.
@@ -83,16 +88,21 @@ pub enum LinkMode {
     Copy,
 }
 
+/// Lengths that a lease may have: renewals must come in time, and nobody waits longer for one that
+/// is dead. A host counts its uptime in whole seconds here.
+const LEASES: RangeInclusive<Duration> = Duration::from_secs(2)..=Duration::from_hours(1);
+
 impl Default for Settings {
     fn default() -> Self {
         Self {
             environments: vec![Environment::named("production")],
-            registry: "registry".to_owned(),
+            registry: RegistryPlace::Directory("registry".into()),
             ssh: SshSettings::default(),
             release: ReleaseSettings::default(),
             confirm_above: 10,
             require_clean: false,
             parallel: 32,
+            inventory_executables: false,
         }
     }
 }
@@ -104,6 +114,7 @@ impl Default for SshSettings {
             known_hosts: Vec::new(),
             connect_timeout: Duration::from_secs(10),
             command_timeout: Duration::from_mins(10),
+            lease: Duration::from_secs(90),
             agent: true,
             passphrase: None,
             become_password: None,
@@ -187,6 +198,9 @@ impl Settings {
         }
         let clean = fields.optional("require_clean").and_then(|node| node.boolean(problems));
         settings.require_clean = clean.unwrap_or(settings.require_clean);
+        let programs = fields.optional("inventory_executables");
+        let programs = programs.and_then(|node| node.boolean(problems));
+        settings.inventory_executables = programs.unwrap_or(settings.inventory_executables);
         let parallel = fields.either("parallel", "forks", problems);
         number(&mut settings.parallel, parallel, 1, problems);
         let way_out = "write it in the play: playbooks/deploy.yml";
@@ -222,14 +236,14 @@ fn environments(node: &Node, problems: &mut Problems) -> Vec<Environment> {
     environments
 }
 
-fn registry(node: &Node, problems: &mut Problems) -> Option<String> {
-    let text = node.text(problems)?;
-    if text.contains("://") {
-        let problem = node.problem("a registry by URL comes later");
-        problems.push(problem.hint("write a directory").private());
-        return None;
-    }
-    Some(text.to_owned())
+fn registry(node: &Node, problems: &mut Problems) -> Option<RegistryPlace> {
+    let found = RegistryPlace::parse(node.text(problems)?);
+    found
+        .map_err(|why| {
+            let problem = node.problem(why.message).hint(why.hint.unwrap_or_default());
+            problems.push(if why.is_private { problem.private() } else { problem });
+        })
+        .ok()
 }
 
 impl SshSettings {
@@ -246,6 +260,18 @@ impl SshSettings {
             match node.duration(problems) {
                 Some(Duration::ZERO) => problems.push(node.problem(format!("`{key}` is zero"))),
                 Some(length) => *time = length,
+                None => {}
+            }
+        }
+        if let Some(node) = fields.optional("lease") {
+            match node.duration(problems) {
+                Some(length) if LEASES.contains(&length) => {
+                    self.lease = Duration::from_secs(length.as_secs());
+                }
+                Some(_) => {
+                    let problem = node.problem("`lease` must be from 2s to 1h");
+                    problems.push(problem.hint("a host lock is renewed thrice in that time"));
+                }
                 None => {}
             }
         }
@@ -307,7 +333,7 @@ mod tests {
             "environments:\n  live: { production: true, inventory: inventory/live.yml }\n  staging: {}\n\
              registry: ../registry\nssh:\n  user: deploy\n  port: 2222\n  identity: [~/.ssh/a]\n  jump: bastion\n  \
              become: true\n  become_password: { from_env: SUDO }\n  passphrase: { from_file: ~/p }\n  \
-             known_hosts: ~/.ssh/known_hosts\n  connect_timeout: 5s\n  command_timeout: 2m\n  agent: false\n\
+             known_hosts: ~/.ssh/known_hosts\n  connect_timeout: 5s\n  command_timeout: 2m\n  lease: 30s\n  agent: false\n\
              release: { root: '/srv/www/{{ site }}', owner: deploy, group: www-data, keep: 3, link: copy }\n\
              confirm: { above: 0 }\nrequire_clean: true\nparallel: 8\n",
         )
@@ -322,6 +348,7 @@ mod tests {
         assert_eq!(settings.ssh.become_password, Some(SecretRef::Env("SUDO".into())));
         assert_eq!(settings.ssh.known_hosts, ["~/.ssh/known_hosts"]);
         assert_eq!(settings.ssh.command_timeout, Duration::from_mins(2));
+        assert_eq!(settings.ssh.lease, Duration::from_secs(30));
         assert_eq!(settings.release.group.as_deref(), Some("www-data"));
         assert_eq!(settings.release.link, LinkMode::Copy);
         assert!(settings.require_clean);
@@ -331,9 +358,9 @@ mod tests {
     fn everything_wrong_is_told_at_once() {
         let problems = Settings::parse(
             "fleet.yml",
-            "enviroments: {}\nenvironments: { 'a b': { inventry: x } }\nregistry: s3://bucket\n\
+            "enviroments: {}\nenvironments: { 'a b': { inventry: x } }\nregistry: s3://key:hunter3@bucket\n\
              ssh:\n  user: -x\n  port: 0\n  become_password: hunter2\n  connect_timeout: 0s\n  command_timeout: 5\n  \
-             docroot: /x\nrelease: { keep: 1, link: soft, root: srv, owner: 'a b' }\n\
+             docroot: /x\n  lease: 1s\nrelease: { keep: 1, link: soft, root: srv, owner: 'a b' }\n\
              confirm: { above: -1 }\nrequire_clean: yes\nparallel: 0\nrollout: {}\nnotify: {}\n",
         )
         .expect_err("bad settings")
@@ -342,22 +369,23 @@ mod tests {
             "fleet.yml:1:1: unknown key `enviroments` in fleet.yml",
             "fleet.yml:2:17: `a b` is no name for an environment",
             "fleet.yml:2:26: unknown key `inventry` in an environment",
-            "fleet.yml:3:11: a registry by URL comes later",
+            "fleet.yml:3:11: a registry's URL carries no credentials",
             "fleet.yml:5:9: `-x` is no login name",
             "fleet.yml:6:9: expected a whole number from 1 to 65535",
             "fleet.yml:7:20: a secret is never written out",
             "fleet.yml:8:20: `connect_timeout` is zero",
             "fleet.yml:9:20: expected a length of time",
             "fleet.yml:10:3: unknown key `docroot` in ssh",
-            "fleet.yml:11:18: expected a whole number from 2",
-            "fleet.yml:11:27: expected `hard`, `copy` or `never`",
-            "fleet.yml:11:39: `srv` is not an absolute path",
-            "fleet.yml:11:51: `a b` is no login name",
-            "fleet.yml:12:19: expected a whole number",
-            "fleet.yml:13:16: expected true or false",
-            "fleet.yml:14:11: expected a whole number from 1",
-            "fleet.yml:15:1: `rollout` has no place here",
-            "fleet.yml:16:1: `notify` comes later",
+            "fleet.yml:11:10: `lease` must be from 2s to 1h",
+            "fleet.yml:12:18: expected a whole number from 2",
+            "fleet.yml:12:27: expected `hard`, `copy` or `never`",
+            "fleet.yml:12:39: `srv` is not an absolute path",
+            "fleet.yml:12:51: `a b` is no login name",
+            "fleet.yml:13:19: expected a whole number",
+            "fleet.yml:14:16: expected true or false",
+            "fleet.yml:15:11: expected a whole number from 1",
+            "fleet.yml:16:1: `rollout` has no place here",
+            "fleet.yml:17:1: `notify` comes later",
         ] {
             assert!(problems.contains(expected), "{expected} is not in\n{problems}");
         }

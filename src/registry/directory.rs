@@ -14,44 +14,33 @@ use std::{
 use semver::Version;
 use tempfile::TempDir;
 
-use super::{At as _, FeatureSource, PublishedVersion, RegistryError};
+use super::{
+    At as _, FeatureSource, Publication, PublishedVersion, RegistryError,
+    version::{
+        ARCHIVE, DEFINITION, MANIFEST, MOST_TEXT, YANKED, as_expected, define, never_published,
+        one_line, same_as_published,
+    },
+};
 use crate::{
-    feature::{self, Catalog, Published},
-    model::{Digest, FeatureName, Problem, did_you_mean},
+    feature::{Catalog, Published},
+    model::{Digest, FeatureName, Problem},
     release::{
         ArtifactManifest,
         archive::{self, ArchiveProblem},
-        artifact::Entry,
     },
 };
 
-const MANIFEST: &str = "manifest";
-const ARCHIVE: &str = "artifact.tar.gz";
-const DEFINITION: &str = "feature.yml";
-const YANKED: &str = "yanked";
 const UNFINISHED: &str = ".publishing-";
-/// More than any manifest or definition that the limits of archives allow.
-const MOST_TEXT: u64 = 64 << 20;
 
 /// A registry in a directory.
 #[derive(Debug, Clone)]
-pub struct Registry {
+pub(super) struct Directory {
     root: PathBuf,
 }
 
-/// What became of a publication.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Publication {
-    /// It is there now.
-    Fresh(Digest),
-    /// The same was there before.
-    Known(Digest),
-}
-
-impl Registry {
+impl Directory {
     /// The registry in the directory `root`, which need not exist yet.
-    #[must_use]
-    pub const fn new(root: PathBuf) -> Self {
+    pub(super) const fn new(root: PathBuf) -> Self {
         Self { root }
     }
 
@@ -64,7 +53,7 @@ impl Registry {
     /// # Errors
     /// When the version is there with other content, a file changed meanwhile, or the disk
     /// would not; then nothing is visible.
-    pub fn publish(&self, source: &FeatureSource) -> Result<Publication, RegistryError> {
+    pub(super) fn publish(&self, source: &FeatureSource) -> Result<Publication, RegistryError> {
         let name = &source.feature.name;
         let place = self.place(name, &source.feature.version);
         let above = self.root.join(name.as_str());
@@ -73,7 +62,7 @@ impl Registry {
         if place.join(MANIFEST).exists() {
             return self.compare(source);
         }
-        let (draft, _lock) = draft(&above)?;
+        let (draft, _lock) = draft(&above, 0o777)?;
         write(source, draft.path())?;
         match fs::rename(draft.path(), &place) {
             Ok(()) => {
@@ -100,31 +89,27 @@ impl Registry {
     fn compare(&self, source: &FeatureSource) -> Result<Publication, RegistryError> {
         let (feature, version) = (&source.feature.name, &source.feature.version);
         let (manifest, _) = self.manifest(feature, version)?;
-        let (published, offered) = (manifest.digest(), source.manifest.digest());
-        if published == offered {
-            return Ok(Publication::Known(published));
-        }
-        let what = format!("{feature} {version}");
-        Err(RegistryError::Taken { what, published, offered })
+        same_as_published(source, manifest.digest()).map(Publication::Known)
     }
 
     /// Everything that has been published.
     ///
     /// # Errors
     /// When something in the registry is neither a feature nor a version, or is damaged.
-    pub fn catalog(&self) -> Result<Catalog, RegistryError> {
+    pub(super) fn catalog(&self) -> Result<Catalog, RegistryError> {
         let mut catalog = Catalog::new();
         for name in names(&self.root)? {
             let feature = FeatureName::new(&name)
-                .map_err(|why| RegistryError::damaged(&self.root.join(&name), why.to_string()))?;
+                .map_err(|why| RegistryError::damaged(self.root.join(&name), why.to_string()))?;
             let mut versions = std::collections::BTreeMap::new();
             for text in names(&self.root.join(&name))? {
                 let at = self.root.join(&name).join(&text);
                 let version: Version = text
                     .parse()
                     .map_err(|_| RegistryError::damaged(&at, "its name is no version"))?;
-                let (manifest, yanked) = self.manifest(&feature, &version)?;
-                versions.insert(version, Published { digest: manifest.digest(), yanked });
+                let found = self.open(&feature, &version, None)?;
+                let published = Published::new(&found.feature, found.digest, found.yanked);
+                versions.insert(version, published);
             }
             catalog.insert(feature, versions);
         }
@@ -135,7 +120,7 @@ impl Registry {
     ///
     /// # Errors
     /// When it was never published, or is not what was.
-    pub fn open(
+    pub(super) fn open(
         &self,
         feature: &FeatureName,
         version: &Version,
@@ -143,24 +128,11 @@ impl Registry {
     ) -> Result<PublishedVersion, RegistryError> {
         let place = self.place(feature, version);
         let (manifest, yanked) = self.manifest(feature, version)?;
-        let digest = manifest.digest();
-        if let Some(expected) = expected.filter(|expected| **expected != digest) {
-            let why = format!("its digest is {digest}, and {expected} was expected");
-            return Err(RegistryError::damaged(&place.join(MANIFEST), why));
-        }
+        as_expected((feature, version), manifest.digest(), expected)?;
         let path = place.join(DEFINITION);
-        let definition = text(&path)?;
-        let listed = manifest.get(DEFINITION);
-        let found = Digest::of(definition.as_bytes());
-        if !matches!(listed, Some(Entry::File { digest, .. }) if *digest == found) {
-            return Err(RegistryError::damaged(&path, "it is not what the manifest says"));
-        }
-        let parsed = feature::parse(&path.to_string_lossy(), &definition)?;
-        if parsed.name != *feature || parsed.version != *version {
-            let why = format!("it defines {} {}", parsed.name, parsed.version);
-            return Err(RegistryError::damaged(&path, why));
-        }
-        let archive = place.join(ARCHIVE);
+        let (definition, parsed) =
+            define((feature, version), &manifest, text(&path)?, &path.to_string_lossy())?;
+        let (digest, archive) = (manifest.digest(), place.join(ARCHIVE));
         Ok(PublishedVersion { feature: parsed, definition, manifest, digest, yanked, archive })
     }
 
@@ -168,7 +140,7 @@ impl Registry {
     ///
     /// # Errors
     /// When it was never published, or the disk would not.
-    pub fn yank(
+    pub(super) fn yank(
         &self,
         feature: &FeatureName,
         version: &Version,
@@ -176,14 +148,31 @@ impl Registry {
     ) -> Result<(), RegistryError> {
         self.manifest(feature, version)?;
         let place = self.place(feature, version);
-        let line: String = why.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
         let mut file = tempfile::Builder::new()
             .permissions(fs::Permissions::from_mode(0o666))
             .tempfile_in(&place)
             .at(&place)?;
-        writeln!(file, "{}", line.trim()).and_then(|()| file.as_file().sync_all()).at(&place)?;
+        writeln!(file, "{}", one_line(why)).and_then(|()| file.as_file().sync_all()).at(&place)?;
         file.persist(place.join(YANKED)).map_err(|failed| failed.error).at(&place)?;
         Ok(())
+    }
+
+    /// Takes a yank back. Gives whether there was one.
+    ///
+    /// # Errors
+    /// When the version was never published, or the disk would not.
+    pub(super) fn unyank(
+        &self,
+        feature: &FeatureName,
+        version: &Version,
+    ) -> Result<bool, RegistryError> {
+        self.manifest(feature, version)?;
+        let path = self.place(feature, version).join(YANKED);
+        match fs::remove_file(&path) {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(error).at(&path),
+        }
     }
 
     /// The manifest of a version, and why it was yanked.
@@ -196,8 +185,7 @@ impl Registry {
         if !path.exists() {
             return Err(self.missing(feature, version));
         }
-        let manifest = ArtifactManifest::parse(&text(&path)?)
-            .map_err(|why| RegistryError::damaged(&path, why.to_string()))?;
+        let manifest = manifest_at(&path)?;
         let path = self.place(feature, version).join(YANKED);
         let yanked = match text(&path) {
             Ok(why) => Some(why.trim().to_owned()),
@@ -209,27 +197,25 @@ impl Registry {
 
     /// What to say of a version that is not there.
     fn missing(&self, feature: &FeatureName, version: &Version) -> RegistryError {
-        let message = format!("{feature} {version} was never published in {}", self.root.display());
-        let problem = Problem::new(message);
         let versions = names(&self.root.join(feature.as_str())).unwrap_or_default();
         let features = names(&self.root).unwrap_or_default();
-        let near = did_you_mean(feature.as_str(), features.iter().map(String::as_str));
-        RegistryError::NotPublished(match (versions.is_empty(), near) {
-            (false, _) => problem.hint(format!("published are {}", versions.join(", "))),
-            (true, Some(near)) => problem.hint(format!("did you mean `{near}`?")),
-            (true, None) => {
-                problem.hint(format!("publish it: fleetctl feature publish features/{feature}"))
-            }
-        })
+        let root = self.root.display().to_string();
+        never_published((feature, version), &root, &versions, &features)
     }
 }
 
+/// The manifest in a file.
+pub(super) fn manifest_at(path: &Path) -> Result<ArtifactManifest, RegistryError> {
+    ArtifactManifest::parse(&text(path)?)
+        .map_err(|why| RegistryError::damaged(path, why.to_string()))
+}
+
 /// A directory to write a version into, and the lock that says that somebody is writing.
-fn draft(above: &Path) -> Result<(TempDir, File), RegistryError> {
+pub(super) fn draft(above: &Path, mode: u32) -> Result<(TempDir, File), RegistryError> {
     loop {
         let draft = tempfile::Builder::new()
             .prefix(UNFINISHED)
-            .permissions(fs::Permissions::from_mode(0o777))
+            .permissions(fs::Permissions::from_mode(mode))
             .tempdir_in(above)
             .at(above)?;
         // Before we hold the lock, somebody who sweeps may take the directory for abandoned:
@@ -244,7 +230,7 @@ fn draft(above: &Path) -> Result<(TempDir, File), RegistryError> {
 
 /// Removes what publishers left behind that did not live to the end: nobody holds its lock.
 /// Best effort, as it is in nobody's way.
-fn sweep(above: &Path) {
+pub(super) fn sweep(above: &Path) {
     for entry in fs::read_dir(above).into_iter().flatten().flatten() {
         if entry.file_name().to_string_lossy().starts_with(UNFINISHED)
             && let Ok(lock) = File::open(entry.path())
@@ -256,7 +242,7 @@ fn sweep(above: &Path) {
 }
 
 /// Writes a version's three files into `place`, and to the disk.
-fn write(source: &FeatureSource, place: &Path) -> Result<(), RegistryError> {
+pub(super) fn write(source: &FeatureSource, place: &Path) -> Result<(), RegistryError> {
     let put = |name: &str, bytes: &[u8]| {
         let path = place.join(name);
         let mut file = File::create_new(&path).at(&path)?;
@@ -281,7 +267,7 @@ fn write(source: &FeatureSource, place: &Path) -> Result<(), RegistryError> {
 }
 
 /// The text of one of our files.
-fn text(path: &Path) -> Result<String, RegistryError> {
+pub(super) fn text(path: &Path) -> Result<String, RegistryError> {
     let mut text = String::new();
     let file = File::open(path).at(path)?;
     match file.take(MOST_TEXT).read_to_string(&mut text) {

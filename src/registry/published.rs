@@ -37,13 +37,14 @@ pub struct PublishedVersion {
     pub archive: PathBuf,
 }
 
-/// Validates an archive that anybody made: what it holds, or why it is refused.
+/// Validates an archive that anybody made, tar or tar.gz: what it holds, or why it is refused.
+/// Nothing is unpacked.
 ///
 /// # Errors
 /// When it cannot be read, or is refused.
 pub fn verify(path: &Path) -> Result<ArtifactManifest, RegistryError> {
     let file = File::open(path).at(path)?;
-    archive::validate(file, &Limits::default())
+    archive::examine(file, &Limits::default())
         .map_err(|problem| RegistryError::archive(path, problem))
 }
 

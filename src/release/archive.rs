@@ -4,7 +4,7 @@
 //! tree: nothing is skipped in silence, nothing is read without a bound. Hosts never see an
 //! archive that others made; they get what was rebuilt from a validated one.
 
-use std::io::{self, BufReader, Read, Write};
+use std::io::{self, BufRead as _, BufReader, Read, Write};
 
 use flate2::{Compression, GzBuilder, bufread::GzDecoder};
 use sha2::{Digest as _, Sha256};
@@ -177,18 +177,41 @@ pub fn unpack(
     sink: &mut dyn Sink,
 ) -> Result<ArtifactManifest, ArchiveProblem> {
     let mut gzip = GzDecoder::new(BufReader::new(reader));
-    let manifest = members(&mut gzip, limits, sink)?;
-    // Reading to the end is what makes the decoder compare checksum and length.
-    let mut rest = Vec::new();
-    gzip.by_ref().take(MAX_PADDING + 1).read_to_end(&mut rest)?;
-    if rest.len() as u64 > MAX_PADDING || rest.iter().any(|byte| *byte != 0) {
-        return Err(ArchiveProblem::Trailing);
-    }
+    let manifest = whole(&mut gzip, limits, sink)?;
     match gzip.into_inner().read(&mut [0]) {
         Ok(0) => Ok(manifest),
         Ok(_) => Err(ArchiveProblem::Trailing),
         Err(error) => Err(ArchiveProblem::Io(error)),
     }
+}
+
+/// As [`validate`], for an archive that somebody wants judged: compressed or not, which its first
+/// two bytes tell (RFC 1952 §2.3.1).
+///
+/// # Errors
+/// As [`validate`].
+pub fn examine(reader: impl Read, limits: &Limits) -> Result<ArtifactManifest, ArchiveProblem> {
+    let mut reader = BufReader::new(reader);
+    if reader.fill_buf()?.starts_with(&[0x1f, 0x8b]) {
+        return validate(reader, limits);
+    }
+    whole(&mut reader, limits, &mut Nowhere)
+}
+
+/// Members, and nothing behind them but padding.
+fn whole(
+    input: &mut impl Read,
+    limits: &Limits,
+    sink: &mut dyn Sink,
+) -> Result<ArtifactManifest, ArchiveProblem> {
+    let manifest = members(input, limits, sink)?;
+    // Reading to the end is also what makes a decoder compare checksum and length.
+    let mut rest = Vec::new();
+    input.by_ref().take(MAX_PADDING + 1).read_to_end(&mut rest)?;
+    if rest.len() as u64 > MAX_PADDING || rest.iter().any(|byte| *byte != 0) {
+        return Err(ArchiveProblem::Trailing);
+    }
+    Ok(manifest)
 }
 
 /// Reads members up to the two blocks of zeros.

@@ -10,7 +10,7 @@
 //! release, unless a file carries a secret: then the identity is the SHA-256 of the site's salt
 //! and the body digest, so that nobody can find a weak secret by trying digests (`Identity`).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use semver::Version;
 use serde::{Deserialize, Serialize};
@@ -101,46 +101,51 @@ impl Texts {
     }
 }
 
+/// Bytewise, as the host's `sort` does with `LC_ALL=C`.
+fn sorted(lines: impl Iterator<Item = String>) -> Vec<String> {
+    let mut lines: Vec<String> = lines.collect();
+    lines.sort_unstable();
+    lines
+}
+
 impl Manifest {
-    /// The lines of the tree, without line breaks.
+    /// The lines of the tree, sorted, without line breaks.
     #[must_use]
-    pub fn tree_lines(&self) -> BTreeSet<String> {
+    pub fn tree_lines(&self) -> Vec<String> {
         let line = |(path, entry): (&TreePath, &Entry)| match entry {
             Entry::Directory { mode } => format!("d {mode:o} ./{path}"),
             Entry::File { mode, size, .. } => format!("f {mode:o} {size} ./{path}"),
             Entry::Link { target } => format!("l 777 ./{path} -> {target}"),
         };
-        self.entries.iter().map(line).chain(["d 755 .".to_owned()]).collect()
+        sorted(self.entries.iter().map(line).chain(["d 755 .".to_owned()]))
     }
 
-    /// The lines of the sums.
+    /// The lines of the sums, sorted.
     #[must_use]
-    pub fn sums_lines(&self) -> BTreeSet<String> {
+    pub fn sums_lines(&self) -> Vec<String> {
         let line = |(path, entry): (&TreePath, &Entry)| match entry {
             Entry::File { digest, .. } => Some(format!("{digest}  ./{path}")),
             _ => None,
         };
-        self.entries.iter().filter_map(line).collect()
+        sorted(self.entries.iter().filter_map(line))
     }
 
-    /// The lines of the origins and links.
+    /// The lines of the origins and links, sorted.
     #[must_use]
-    pub fn about_lines(&self) -> BTreeSet<String> {
+    pub fn about_lines(&self) -> Vec<String> {
         let features = self.features.iter().map(|(name, part)| {
             let entry = part.entry.as_deref().unwrap_or("-");
             format!("feature\t{name}\t{}\t{}\t{entry}", part.version, part.digest)
         });
         let links = self.links.iter().map(|(at, target)| format!("link\t{at}\t{target}"));
         let tainted = self.tainted.then(|| "tainted".to_owned());
-        features.chain(links).chain(tainted).collect()
+        sorted(features.chain(links).chain(tainted))
     }
 
     /// All three parts.
     #[must_use]
     pub fn texts(&self) -> Texts {
-        let join = |lines: BTreeSet<String>| {
-            lines.into_iter().fold(String::new(), |text, line| text + &line + "\n")
-        };
+        let join = |lines: Vec<String>| lines.iter().flat_map(|line| [line, "\n"]).collect();
         Texts {
             tree: join(self.tree_lines()),
             sums: join(self.sums_lines()),

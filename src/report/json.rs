@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use crate::event::{Reporter, Stamped};
+use crate::event::{Reporter, Stamped, json_line};
 
 /// Writes every event as a line of JSON, at once.
 pub struct Json<W> {
@@ -18,9 +18,8 @@ impl<W: Write> Json<W> {
 
 impl<W: Write> Reporter for Json<W> {
     fn event(&mut self, event: &Stamped) -> io::Result<()> {
-        let mut line = serde_json::to_vec(event)?;
-        line.push(b'\n');
-        self.out.write_all(&line)?;
+        let line = json_line(event)? + "\n";
+        self.out.write_all(line.as_bytes())?;
         self.out.flush()
     }
 }

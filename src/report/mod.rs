@@ -10,7 +10,7 @@ mod collapse;
 mod diff;
 mod json;
 mod line;
-mod names;
+
 mod plain;
 pub mod plan;
 mod recap;
@@ -22,11 +22,11 @@ mod tally;
 mod tty;
 mod words;
 
+pub use crate::model::{listed, ranges};
 pub use collapse::{Shared, collapse, outputs};
 pub use diff::diff;
 pub use json::Json;
 pub use line::{Line, Look, Tone, terminal_width};
-pub use names::{listed, ranges};
 pub use plain::Plain;
 pub use recap::{next_step, recap, where_lines};
 pub use story::Detail;

@@ -153,7 +153,9 @@ pub fn next_step(tally: &Tally) -> Option<String> {
             format!("mend the cause and release a new version, or: {again} --retry-rejected")
         }
         ("deploy" | "apply" | "rollback", 4 | 5 | 8) => {
-            format!("{again}: it does only what is missing")
+            let failed = |site: &SiteTally| site.outcome == Some(Outcome::Failed);
+            let first = if tally.sites.values().any(failed) { "mend the cause, then " } else { "" };
+            format!("{first}{again}: it does only what is missing")
         }
         _ => return None,
     };

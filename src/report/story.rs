@@ -1,8 +1,8 @@
 //! What each event sounds like, in one line.
 
-use super::{Line, Tally, Tone, bytes, listed, plural, took, words::stopwatch};
+use super::{Line, Tally, Tone, bytes, listed, plural, tally::SiteTally, took, words::stopwatch};
 use crate::{
-    event::{Event, Released, Signal, Step, Undone},
+    event::{Event, Released, Signal, Step, Undone, Versions},
     model::SiteName,
 };
 
@@ -100,14 +100,14 @@ pub(super) fn tell(event: &Event, tally: &Tally, detail: Detail) -> Vec<Line> {
             every(site_line(site).add(Tone::Dim, &text).add(tone, note))
         }
         Event::SiteReleased { site, result: Released::Confirmed } => {
-            let changes = tally.sites.get(site).map(|site| site.changes.join(", "));
-            let changes = changes.filter(|c| !c.is_empty()).map(|c| format!(", {c}"));
+            let moved = tally.sites.get(site).map(moved).unwrap_or_default();
             let line = site_line(site).add(Tone::Good, "released");
-            usual(line.add(Tone::Plain, &changes.unwrap_or_default()))
+            usual(line.add(Tone::Plain, &moved))
         }
         Event::SiteUndone { site, result } => vec![match result {
             Undone::RolledBack => site_line(site).add(Tone::Warn, "rolled back"),
             Undone::Failed => site_line(site).add(Tone::Bad, "could not be rolled back"),
+            Undone::Overtaken => site_line(site).add(Tone::Warn, "left to who has taken it over"),
             Undone::Lost => site_line(site)
                 .add(Tone::Bad, "connection lost while rolling back; nobody knows how it stands"),
         }],
@@ -123,6 +123,28 @@ pub(super) fn tell(event: &Event, tally: &Tally, detail: Detail) -> Vec<Line> {
         whole => of_the_run(whole).map_or_else(Vec::new, |(least, line)| {
             if detail >= least { vec![line] } else { Vec::new() }
         }),
+    }
+}
+
+/// Which versions a release brought: `, contact-form 2.1.4 → 2.2.0`; where none moved, the first
+/// of the changes. What else changed, the plan has told, once for all sites.
+fn moved(site: &SiteTally) -> String {
+    let (none, Some(planned)) = (Versions::new(), &site.planned) else { return String::new() };
+    let before = site.before.as_ref().unwrap_or(&none);
+    let mut moved = String::new();
+    for (feature, version) in planned {
+        match before.get(feature) {
+            Some(old) if old == version => {}
+            Some(old) => moved.push_str(&format!(", {feature} {old} → {version}")),
+            None => moved.push_str(&format!(", {feature} {version}")),
+        }
+    }
+    for feature in before.keys().filter(|feature| !planned.contains_key(*feature)) {
+        moved.push_str(&format!(", {feature} removed"));
+    }
+    match site.changes.first() {
+        Some(change) if moved.is_empty() => format!(", {change}"),
+        _ => moved,
     }
 }
 

@@ -37,6 +37,8 @@ pub(super) struct SiteTally {
     pub running: Option<(Step, u64)>,
     pub before: Option<Versions>,
     pub after: Option<Versions>,
+    /// What it should have afterwards.
+    pub planned: Option<Versions>,
     pub changes: Vec<String>,
     pub staged: Option<Staged>,
     /// Whether something live has been begun.
@@ -128,7 +130,10 @@ impl Tally {
         let site = self.sites.entry(name.clone()).or_default();
         match &stamped.event {
             Event::SiteProbed { versions, .. } => site.before = Some(versions.clone()),
-            Event::SitePlanned { changes, .. } => site.changes.clone_from(changes),
+            Event::SitePlanned { changes, versions, .. } => {
+                site.changes.clone_from(changes);
+                site.planned = Some(versions.clone());
+            }
             Event::StepStarted { step, .. } => {
                 site.running = Some((*step, stamped.at));
                 site.touched |= matches!(step, Step::Activate | Step::Reload);

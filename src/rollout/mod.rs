@@ -8,6 +8,7 @@
 //! affair, but there are never two at one host.
 
 mod board;
+mod budget;
 mod code;
 pub mod gate;
 mod machine;

@@ -21,6 +21,8 @@ pub enum Part {
     Look,
     /// Reading everything a plan wants to know.
     Probe,
+    /// Reading what would go on serving an old release.
+    Web,
     /// Reading and writing the lease.
     Lock,
     /// Mutual exclusion of scripts, by flock.
@@ -47,6 +49,8 @@ pub enum Part {
     Switch,
     /// Running commands of the user.
     Command,
+    /// Whether there may be a php-fpm to reload.
+    Php,
     /// Reloading services.
     Reload,
     /// The way of an activation.
@@ -85,6 +89,7 @@ impl Part {
         Self::Operations,
         Self::Switch,
         Self::Command,
+        Self::Php,
         Self::Activate,
         Self::Confirm,
         Self::Undo,
@@ -100,6 +105,7 @@ impl Part {
             Self::Tree => include_str!("scripts/tree.sh"),
             Self::Look => include_str!("scripts/look.sh"),
             Self::Probe => include_str!("scripts/probe.sh"),
+            Self::Web => include_str!("scripts/web.sh"),
             Self::Lock => include_str!("scripts/lock.sh"),
             Self::Mutex => include_str!("scripts/mutex.sh"),
             Self::MutexLink => include_str!("scripts/mutex_link.sh"),
@@ -113,6 +119,7 @@ impl Part {
             Self::Operations => include_str!("scripts/operations.sh"),
             Self::Switch => include_str!("scripts/switch.sh"),
             Self::Command => include_str!("scripts/command.sh"),
+            Self::Php => include_str!("scripts/php.sh"),
             Self::Reload => include_str!("scripts/reload.sh"),
             Self::Activate => include_str!("scripts/activate.sh"),
             Self::Ours => include_str!("scripts/ours.sh"),
@@ -132,6 +139,7 @@ impl Part {
             Self::Tree => "p_tree",
             Self::Look => "p_look",
             Self::Probe => "p_probe",
+            Self::Web => "p_web",
             Self::Lock => "p_lock",
             Self::Mutex => "p_mutex",
             Self::MutexLink => "p_mutex_link",
@@ -145,6 +153,7 @@ impl Part {
             Self::Operations => "p_operations",
             Self::Switch => "p_switch",
             Self::Command => "p_command",
+            Self::Php => "p_php",
             Self::Reload => "p_reload",
             Self::Activate => "p_activate",
             Self::Confirm => "p_confirm",

@@ -3,9 +3,14 @@
 #[cfg(test)]
 mod cli;
 #[cfg(test)]
+mod diff;
+#[cfg(test)]
 mod fleet;
 #[cfg(test)]
+mod fuzz;
 mod lab;
+#[cfg(test)]
+mod registry;
 #[cfg(test)]
 mod sample;
 #[cfg(test)]

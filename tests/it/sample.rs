@@ -6,12 +6,12 @@ use std::{
 };
 
 use fleetctl::{
-    feature::{self, Origin},
+    feature::{self, Lock, Origin},
     inventory::Inventory,
     model::Platform,
-    playbook,
+    pipeline, playbook,
     project::{Project, Surroundings},
-    registry::{Registry, read_source},
+    registry::read_source,
 };
 
 use crate::support::lab::{Lab, Spec};
@@ -56,7 +56,7 @@ fn the_playbook_is_a_playbook() {
 #[test]
 fn what_is_published_is_whole_and_the_sources_are_its_newest_versions() {
     let project = project();
-    let registry = Registry::new(project.registry());
+    let registry = pipeline::registry(&project).expect("a registry");
     let catalog = registry.catalog().unwrap();
     let versions = |name: &str| -> Vec<String> {
         let (_, versions) = catalog.iter().find(|(known, _)| known.as_str() == name).unwrap();
@@ -77,6 +77,18 @@ fn what_is_published_is_whole_and_the_sources_are_its_newest_versions() {
             registry.open(name, version, Some(&published.digest)).unwrap();
         }
     }
+}
+
+#[test]
+fn the_lock_is_what_the_inventory_and_the_registry_make_of_it() {
+    // A day before the end of the hold in it, whatever today is.
+    let day = jiff::civil::date(2026, 1, 1);
+    let fleet = pipeline::load(project(), None, &[]).unwrap();
+    let resolution = fleet.relock(day, &[]).unwrap();
+    let text = fs::read_to_string(project().root.join("fleet.lock")).unwrap();
+    assert_eq!(Lock::of(&resolution).to_string(), text, "run: fleetctl lock");
+    let sites: usize = resolution.sets.iter().map(|solved| solved.asked.sites.len()).sum();
+    assert_eq!(sites, 72, "the others want nothing");
 }
 
 /// Lays a feature out on a host as a release would, with configurations as rendered by hand.

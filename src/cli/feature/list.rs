@@ -8,9 +8,10 @@ use serde_json::{Value, json};
 use crate::{
     cli::{Door, Failure, Outcome, exit},
     feature::Catalog,
-    model::{FeatureName, Problem},
+    model::{FeatureName, Problem, SiteName},
+    pipeline,
     project::Project,
-    registry::{Registry, RegistryError, read_source},
+    registry::{RegistryError, read_source},
     report::{Line, Table, Tone},
 };
 
@@ -30,11 +31,12 @@ struct Row {
     sites: usize,
 }
 
-/// Shows features: the newest version of each, or all of one.
+/// Shows features: of each the newest version and those that sites have, or all of one.
 pub fn run(args: &Args, door: &Door) -> Outcome {
     let project = door.project()?;
-    let catalog = Registry::new(project.registry()).catalog()?;
-    let wanted = wanted(&project, door);
+    let catalog = pipeline::registry(&project)?.catalog()?;
+    let usage = Usage::of(&project, door);
+    let wanted = &usage.wanted;
     let drafts = drafts(&project)?;
     let names: BTreeSet<&FeatureName> =
         catalog.keys().chain(drafts.keys()).chain(wanted.keys()).collect();
@@ -51,8 +53,7 @@ pub fn run(args: &Args, door: &Door) -> Outcome {
     };
     let mut rows = Vec::new();
     for name in names {
-        let sites = wanted.get(name).copied().unwrap_or(0);
-        rows.extend(rows_of(name, &catalog, drafts.get(name), sites, args.name.is_some()));
+        rows.extend(rows_of(name, &catalog, drafts.get(name), &usage, args.name.is_some()));
     }
     if door.screen.is_json() {
         let rows: Vec<Value> = rows.iter().map(to_json).collect();
@@ -82,9 +83,10 @@ fn rows_of(
     name: &FeatureName,
     catalog: &Catalog,
     draft: Option<&(Version, String)>,
-    sites: usize,
+    usage: &Usage,
     all: bool,
 ) -> Vec<Row> {
+    let wanted = usage.wanted.get(name).copied().unwrap_or(0);
     let versions = catalog.get(name);
     let mut rows: Vec<Row> = Vec::new();
     let published = versions.and_then(|versions| versions.get(&draft?.0));
@@ -101,15 +103,20 @@ fn rows_of(
             version: Some(version.clone()),
             digest: digest.chars().take(12).collect(),
             state,
-            sites,
+            sites: usage.sites(name, version),
         }));
     }
+    let mut is_newest_told = false;
     for (version, published) in versions.into_iter().flatten().rev() {
         let state = match &published.yanked {
             Some(why) => (Tone::Bad, format!("yanked: {why}")),
             None => (Tone::Good, "published".to_owned()),
         };
-        let is_choice = published.yanked.is_none();
+        let sites = usage.sites(name, version);
+        if is_newest_told && !all && sites == 0 {
+            continue;
+        }
+        is_newest_told |= published.yanked.is_none();
         rows.push(Row {
             feature: name.clone(),
             version: Some(version.clone()),
@@ -117,9 +124,6 @@ fn rows_of(
             state,
             sites,
         });
-        if is_choice && !all {
-            break;
-        }
     }
     if rows.is_empty() {
         let state = (Tone::Bad, "wanted, but neither published nor in features/".to_owned());
@@ -128,7 +132,7 @@ fn rows_of(
             version: None,
             digest: String::new(),
             state,
-            sites,
+            sites: wanted,
         });
     }
     rows
@@ -150,18 +154,39 @@ fn drafts(project: &Project) -> Result<BTreeMap<FeatureName, (Version, String)>,
     Ok(drafts)
 }
 
-/// How many sites want each feature; nothing where the inventory is not good.
-fn wanted(project: &Project, door: &Door) -> BTreeMap<FeatureName, usize> {
-    let environment = door.environment(project).ok();
-    let inventory = environment.and_then(|environment| project.inventory(environment).ok());
-    let mut wanted = BTreeMap::new();
-    for site in inventory.iter().flat_map(crate::inventory::Inventory::sites) {
-        let features: BTreeSet<_> = site.wants.iter().map(|want| want.feature.clone()).collect();
-        for feature in features {
-            *wanted.entry(feature).or_insert(0) += 1;
+/// How many sites want each feature, and have each version. Nothing where the project is not good:
+/// that is `validate`'s affair.
+#[derive(Default)]
+struct Usage {
+    wanted: BTreeMap<FeatureName, usize>,
+    has: BTreeMap<FeatureName, BTreeMap<Version, usize>>,
+}
+
+impl Usage {
+    fn of(project: &Project, door: &Door) -> Self {
+        let mut usage = Self::default();
+        let environment = door.global.env.as_deref();
+        let Ok(fleet) = pipeline::load(project.clone(), environment, &[]) else { return usage };
+        let sites = fleet.inventory.sites();
+        for site in sites {
+            let features: BTreeSet<_> = site.wants.iter().map(|want| &want.feature).collect();
+            for feature in features {
+                *usage.wanted.entry(feature.clone()).or_insert(0) += 1;
+            }
         }
+        let names: Vec<SiteName> = sites.iter().map(|site| site.name.clone()).collect();
+        for solved in fleet.resolve(&names).unwrap_or_default().resolution.sets {
+            for (feature, chosen) in solved.gets {
+                let versions = usage.has.entry(feature).or_default();
+                *versions.entry(chosen.version).or_insert(0) += solved.asked.sites.len();
+            }
+        }
+        usage
     }
-    wanted
+
+    fn sites(&self, feature: &FeatureName, version: &Version) -> usize {
+        self.has.get(feature).and_then(|versions| versions.get(version)).copied().unwrap_or(0)
+    }
 }
 
 fn to_json(row: &Row) -> Value {

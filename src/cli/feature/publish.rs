@@ -5,8 +5,9 @@ use serde_json::{Value, json};
 use crate::{
     cli::{Door, Outcome, exit},
     model::{Problem, Problems},
+    pipeline,
     project::Project,
-    registry::{FeatureSource, Publication, Registry, RegistryError, read_source},
+    registry::{FeatureSource, Publication, RegistryError, read_source},
     release::artifact::Entry,
     report::{Line, Tone, bytes, plural},
 };
@@ -32,7 +33,7 @@ pub fn run(args: &Args, door: &Door) -> Outcome {
         }
     }
     problems.or(())?;
-    let registry = Registry::new(project.registry());
+    let registry = pipeline::registry(&project)?;
     let mut documents: Vec<Value> = Vec::new();
     for source in &sources {
         let feature = &source.feature;
@@ -78,7 +79,16 @@ fn files(source: &FeatureSource) -> usize {
 fn read(typed: &str, project: &Project, door: &Door) -> Result<FeatureSource, RegistryError> {
     let named = project.features()?;
     if let Some((name, path)) = named.iter().find(|(name, _)| name.as_str() == typed) {
-        return read_source(path, &format!("features/{name}"));
+        let source = read_source(path, &format!("features/{name}"))?;
+        if source.feature.name != *name {
+            let file = format!("features/{name}/feature.yml");
+            let message =
+                format!("{file}: `name` is {}, and the directory says {name}", source.feature.name);
+            return Err(RegistryError::Refused(
+                Problem::new(message).hint("rename one of them: what is published stays").into(),
+            ));
+        }
+        return Ok(source);
     }
     let directory = door.path(typed);
     if directory.is_dir() {

@@ -5,11 +5,11 @@ use semver::Version;
 use crate::{
     cli::{Door, Failure, Outcome, exit},
     model::{FeatureName, Problem},
-    registry::Registry,
+    pipeline,
     report::{Line, Tone},
 };
 
-/// Mark a version as not to be chosen any more.
+/// Mark a version as not to be chosen any more, or take that back.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The feature
@@ -17,8 +17,11 @@ pub struct Args {
     /// The version, with all three numbers
     version: String,
     /// Why, for those who wonder
-    #[arg(long, value_name = "TEXT", default_value = "yanked")]
-    why: String,
+    #[arg(long, alias = "why", value_name = "TEXT", required_unless_present = "undo")]
+    reason: Option<String>,
+    /// Take the yank back
+    #[arg(long, conflicts_with = "reason")]
+    undo: bool,
 }
 
 /// Marks it.
@@ -29,10 +32,18 @@ pub fn run(args: &Args, door: &Door) -> Outcome {
         Failure::usage(problem.hint("all three numbers, as in 2.1.4"))
     })?;
     let project = door.project()?;
-    Registry::new(project.registry()).yank(&name, &version, &args.why)?;
-    let line = Line::of(Tone::Warn, "- ")
-        .add(Tone::Strong, &format!("{name} {version}"))
-        .add(Tone::Plain, "  yanked: sites that have it keep it, others get another version");
+    let registry = pipeline::registry(&project)?;
+    let title = format!("{name} {version}");
+    let (mark, tone, text) = match &args.reason {
+        Some(reason) => {
+            registry.yank(&name, &version, reason)?;
+            let text = "  yanked: sites that are locked to it keep it, nobody else gets it";
+            ("- ", Tone::Warn, text)
+        }
+        None if registry.unyank(&name, &version)? => ("+ ", Tone::Good, "  may be chosen again"),
+        None => ("= ", Tone::Dim, "  was not yanked"),
+    };
+    let line = Line::of(tone, mark).add(Tone::Strong, &title).add(Tone::Plain, text);
     door.screen.show([&line])?;
     Ok(exit::DONE)
 }

@@ -10,7 +10,7 @@ use crate::{
         flags::{HostFlags, TargetFlags},
         visit::{self, Visit, code_of_reading, read_only},
     },
-    engine::site::Site,
+    engine::{scripts::Depth, site::Site},
     model::SiteName,
     plan::{Needs, obstacles},
     report::{Line, Shared, Tone, bytes, collapse, listed, plural},
@@ -21,12 +21,10 @@ const LITTLE_KIB: u64 = 200 << 10;
 /// A clock that is further off than this is told, in seconds.
 const SKEW: i64 = 120;
 
-/// Whether hosts have what a deploy needs: tools, rights, room, directories nobody else can write.
+/// Whether hosts have what a deploy needs: tools, rights, room, directories nobody else can write,
+/// web servers and containers that see a switch.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Sites; names and globs
-    #[arg(value_name = "SITE")]
-    names: Vec<String>,
     #[command(flatten)]
     target: TargetFlags,
     #[command(flatten)]
@@ -39,9 +37,10 @@ type Finding = (bool, String);
 /// Examines.
 pub fn run(args: &Args, door: &Door) -> Outcome {
     let fleet = visit::fleet(door, &args.hosts, &[])?;
-    let target = args.target.target_with(&args.names);
+    let target = args.target.target();
     wait(async {
-        let visit = Visit::reading(door, &fleet, &target).await?;
+        let mut visit = Visit::reading(door, &fleet, &target).await?;
+        visit.options.depth = Depth::Servers;
         read_only(&visit, "doctor", async |session| {
             let found = visit.sites.iter().filter_map(|name| session.sites().get(name));
             let all: Vec<(SiteName, Vec<Finding>)> =
@@ -95,6 +94,13 @@ fn examined(visit: &Visit<'_>, site: &Site) -> Vec<Finding> {
             format!("its clock is {} {way}", crate::cli::when::span(skew.unsigned_abs())),
         ));
     }
+    findings.extend(seen.by_link.iter().map(|file| {
+        (false, format!("{file} hands PHP the path with the link in it, so it may go on with the old release; use $realpath_root in SCRIPT_FILENAME and DOCUMENT_ROOT"))
+    }));
+    findings.extend(seen.mounted.iter().map(|container| {
+        let root = visit.prepared.root(name);
+        (false, format!("the container {container} mounts {root}/current, which stays what it was when the container started; mount {root}"))
+    }));
     findings
 }
 

@@ -21,9 +21,6 @@ use crate::{
 /// Whether hosts answer, let us in and run a command.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Sites; names and globs
-    #[arg(value_name = "SITE")]
-    names: Vec<String>,
     #[command(flatten)]
     target: TargetFlags,
     #[command(flatten)]
@@ -36,7 +33,7 @@ type Answers = BTreeMap<SiteName, Result<u64, String>>;
 /// Asks.
 pub fn run(args: &Args, door: &Door) -> Outcome {
     let fleet = visit::fleet(door, &args.hosts, &[])?;
-    let target = args.target.target_with(&args.names);
+    let target = args.target.target();
     wait(async {
         let visit = Visit::reading(door, &fleet, &target).await?;
         let audience = Audience::progress(&door.screen);

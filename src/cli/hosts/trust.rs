@@ -28,9 +28,6 @@ use crate::{
 /// Show the keys of hosts, and add them to the project's `known_hosts`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Sites; names and globs
-    #[arg(value_name = "SITE")]
-    names: Vec<String>,
     #[command(flatten)]
     target: TargetFlags,
     #[command(flatten)]
@@ -47,7 +44,7 @@ struct Asked {
 
 /// Asks hosts for their keys, and the person for trust.
 pub fn run(args: &Args, door: &Door) -> Outcome {
-    let target = args.target.target_with(&args.names);
+    let target = args.target.target();
     if target == crate::inventory::Target::default() {
         let problem = Problem::new("whom to trust is for you to say");
         return Err(Failure::usage(

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::{
     cli::{Door, Failure, Outcome, exit},
-    inventory::{Explained, Inventory, Site, VariableValue},
+    inventory::{Explained, Inventory, Site, VariableValue, sounds_secret},
     model::{Problem, SiteName},
     report::{Line, Tone},
 };
@@ -31,7 +31,7 @@ struct Topic {
 
 /// Explains a site.
 pub fn run(args: &Args, door: &Door) -> Outcome {
-    let inventory = super::open(door)?;
+    let (_, inventory) = super::open(door)?;
     let site = find(&inventory, &args.site)?;
     let mut topics = topics(site);
     if let Some(key) = &args.key {
@@ -56,6 +56,11 @@ pub fn run(args: &Args, door: &Door) -> Outcome {
             Line::of(Tone::Dim, "groups, the later the stronger: ")
                 .add(Tone::Plain, &groups.join(" → ")),
         );
+    }
+    if let (Some(why), None) = (&site.blocked, &args.key) {
+        let line = Line::of(Tone::Bad, "cannot be reached: ").add(Tone::Plain, &why.message);
+        let place = why.at.as_ref().map(|at| format!("  ({at})")).unwrap_or_default();
+        lines.push(line.add(Tone::Dim, &place));
     }
     let mut heading = "";
     for topic in &topics {
@@ -173,11 +178,11 @@ fn variable(name: &str, layers: &[Explained<'_>]) -> Topic {
         let what = if explained.holds {
             String::new()
         } else {
-            format!(" said {}", shown(&explained.variable.value))
+            format!(" said {}", shown(name, &explained.variable.value))
         };
         (format!("{}{what}", explained.layer), place, explained.holds)
     });
-    let value = layers.last().map(|explained| shown(&explained.variable.value));
+    let value = layers.last().map(|explained| shown(name, &explained.variable.value));
     Topic {
         heading: "variables",
         name: name.to_owned(),
@@ -190,9 +195,11 @@ fn at(place: &impl fmt::Display) -> String {
     format!("({place})")
 }
 
-/// A value as a person reads it; of a secret only where it comes from.
-fn shown(value: &VariableValue) -> String {
+/// A value as a person reads it; of a secret only where it comes from, of what sounds like one
+/// nothing.
+fn shown(name: &str, value: &VariableValue) -> String {
     match value {
+        VariableValue::Plain(value) if sounds_secret(name) && !value.is_null() => "…".to_owned(),
         VariableValue::Plain(Value::String(text)) => text.clone(),
         VariableValue::Plain(value) => value.to_string(),
         VariableValue::Secret(source) => format!("a secret from {source}"),

@@ -11,7 +11,7 @@ use crate::{
 
 /// Shows the groups, each below those that contain it.
 pub fn run(door: &Door) -> Outcome {
-    let inventory = super::open(door)?;
+    let (_, inventory) = super::open(door)?;
     if door.screen.is_json() {
         let groups = inventory.groups.iter().map(|(name, group)| {
             let sites: Vec<_> = inventory.members(name.as_str()).map(|site| &site.name).collect();
@@ -23,12 +23,9 @@ pub fn run(door: &Door) -> Outcome {
         return Ok(exit::DONE);
     }
     let mut lines = vec![group_line("", "all", &inventory)];
-    let top: Vec<&GroupName> = inventory
-        .groups
-        .iter()
-        .filter(|(name, group)| group.depth == 1 && is_worth_telling(&inventory, name))
-        .map(|(name, _)| name)
-        .collect();
+    let all = inventory.groups.get("all").map(|all| all.children.as_slice()).unwrap_or_default();
+    let top: Vec<&GroupName> =
+        all.iter().filter(|name| is_worth_telling(&inventory, name)).collect();
     below(&top, "", &inventory, &mut lines);
     door.screen.show(&lines)?;
     Ok(exit::DONE)

@@ -2,10 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Value, json};
-
 use crate::{
-    cli::{Door, Outcome, door::selected, exit, flags::TargetFlags},
+    cli::{Door, Failure, Outcome, door::selected, exit, flags::TargetFlags},
     inventory::{Inventory, Site},
     report::{Line, Table, Tone, plural},
 };
@@ -15,23 +13,18 @@ use crate::{
 pub struct Args {
     #[command(flatten)]
     target: TargetFlags,
-    /// Sites; names and globs
-    #[arg(value_name = "SITE")]
-    names: Vec<String>,
 }
 
 /// Shows the sites meant.
 pub fn run(args: &Args, door: &Door) -> Outcome {
-    let inventory = super::open(door)?;
-    let names = selected(&inventory, &args.target.target_with(&args.names))?;
-    let sites: Vec<&Site> = names.iter().filter_map(|name| inventory.site(name.as_str())).collect();
+    let (project, inventory) = super::open(door)?;
+    let target = project.limited(&args.target.target());
+    let names = selected(&inventory, &target.map_err(Failure::usage)?)?;
     if door.screen.is_json() {
-        let sites: Vec<Value> = sites.iter().map(|site| to_json(site)).collect();
-        let environment = &inventory.environment;
-        let document = json!({ "schema": 1, "environment": environment, "sites": sites });
-        door.screen.json(&document)?;
+        door.screen.json(&names)?;
         return Ok(exit::DONE);
     }
+    let sites: Vec<&Site> = names.iter().filter_map(|name| inventory.site(name.as_str())).collect();
     door.screen.first_fitting(&[5, 4, 3, 2].map(|columns| table(&sites, columns)))?;
     door.screen.note(&summary(&inventory, sites.len()))?;
     Ok(exit::DONE)
@@ -91,33 +84,4 @@ fn features(site: &Site) -> Vec<String> {
         None => format!("{feature}{}", asked.join(",").replace(' ', "")),
     });
     told.collect()
-}
-
-fn to_json(site: &Site) -> Value {
-    let wants: Vec<Value> = site
-        .wants
-        .iter()
-        .map(|want| {
-            json!({
-                "feature": want.feature,
-                "requirement": want.requirement.as_str(),
-                "from": want.from.who.to_string(),
-                "at": want.from.at.to_string(),
-            })
-        })
-        .collect();
-    json!({
-        "site": site.name,
-        "address": site.address.as_deref().unwrap_or(site.name.as_str()),
-        "port": site.settings.port,
-        "user": site.settings.user,
-        "url": site.settings.url,
-        "docroot": site.settings.docroot,
-        "platform": site.settings.platform,
-        "groups": site.groups.as_ref(),
-        "tags": site.tags,
-        "wants": wants,
-        "holds": site.holds.iter().map(|(f, hold)| (f.to_string(), hold.version.to_string()))
-            .collect::<BTreeMap<_, _>>(),
-    })
 }

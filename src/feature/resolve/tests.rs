@@ -1,216 +1,329 @@
-use proptest::prelude::*;
+//! Scenarios as data (`tests/cases/resolve/*.yml`, one list of cases to a file), and what holds
+//! in every world.
+
+use std::{fs, path::Path};
 
 use super::*;
+use crate::{
+    feature::{LockedSet, Published},
+    model::{
+        Platform, Position,
+        yaml::{self, Fields, Node},
+    },
+};
 
-fn catalog(features: &[(&str, &[&str])]) -> Catalog {
-    let version = |text: &&str| {
-        let yanked = text.strip_suffix('!').map(|_| "it loses mail".to_owned());
-        let version: Version = text.trim_end_matches('!').parse().unwrap();
-        let digest = Digest::of(version.to_string().as_bytes());
-        (version, Published { digest, yanked })
-    };
-    features
-        .iter()
-        .map(|(name, versions)| (name.parse().unwrap(), versions.iter().map(version).collect()))
-        .collect()
-}
+mod worlds;
 
 fn at(line: u32) -> Position {
     Position { file: "inventory/sites.yml".into(), line, column: 5 }
 }
 
-/// `site < group: feature requirement`, or `site: feature requirement`.
-fn wants(lines: &[&str]) -> Vec<Want> {
-    let want = |(line, text): (u32, &&str)| {
-        let (who, what) = text.split_once(": ").unwrap();
-        let (site, through) = match who.split_once(" < ") {
-            Some((site, group)) => (site, Through::Group(group.parse().unwrap())),
-            None => (who, Through::Site),
-        };
-        let (feature, requirement) = what.split_once(' ').unwrap();
-        Want {
-            site: site.parse().unwrap(),
-            feature: feature.parse().unwrap(),
-            requirement: requirement.parse().unwrap(),
-            through,
-            at: at(line),
-        }
+/// A version that says `needs core ^1; shuns chat *; only static; yanked it is slow`.
+fn published(version: &Version, words: &str) -> Published {
+    let digest = Digest::of(version.to_string().as_bytes());
+    let mut published = Published {
+        digest,
+        yanked: None,
+        platforms: Platform::ALL.into(),
+        requires: [].into(),
+        conflicts: [].into(),
     };
-    (1..).zip(lines).map(want).collect()
+    for word in words.split(';').map(str::trim).filter(|word| !word.is_empty()) {
+        let (verb, rest) = word.split_once(' ').unwrap();
+        let relation = || {
+            let (name, requirement) = rest.split_once(' ').unwrap();
+            (name.parse().unwrap(), requirement.parse().unwrap())
+        };
+        match verb {
+            "needs" => published.requires.extend([relation()]),
+            "shuns" => published.conflicts.extend([relation()]),
+            "only" => {
+                published.platforms = rest.split(' ').map(|word| word.parse().unwrap()).collect();
+            }
+            "yanked" => published.yanked = Some(rest.to_owned()),
+            other => panic!("{other}"),
+        }
+    }
+    published
 }
 
-fn hold(site: &str, feature: &str, version: &str) -> Hold {
-    Hold {
-        site: site.parse().unwrap(),
+/// `foo ^1` through group g, at a line of its own.
+fn want(words: &str, line: u32) -> Want {
+    let (feature, requirement) = words.split_once(' ').unwrap();
+    Want {
         feature: feature.parse().unwrap(),
-        version: version.parse().unwrap(),
-        at: at(90),
+        requirement: requirement.parse().unwrap(),
+        through: Through::Group("g".parse().unwrap()),
+        at: at(line),
     }
 }
 
-fn chosen(choice: &Choice) -> Vec<String> {
-    let site = |(site, features): (&SiteName, &BTreeMap<FeatureName, Chosen>)| {
-        let all = features.iter().map(|(name, chosen)| format!("{name} {}", chosen.version));
-        format!("{site}: {}", all.collect::<Vec<_>>().join(", "))
-    };
-    choice.iter().map(site).collect()
+fn site(name: &str, wants: &[&str]) -> Ask {
+    Ask {
+        site: name.parse().unwrap(),
+        platform: None,
+        wants: (1..).zip(wants).map(|(line, words)| want(words, line)).collect(),
+        opt_outs: Vec::new(),
+        holds: Vec::new(),
+    }
 }
 
-const FORM: &[(&str, &[&str])] = &[
-    ("contact-form", &["1.9.0", "2.0.0", "2.1.4", "2.2.0", "2.3.0!", "3.0.0-rc.1"]),
-    ("popup", &["1.0.0", "1.1.0"]),
-];
+fn shown(gets: &BTreeMap<FeatureName, Chosen>) -> String {
+    let all = gets.iter().map(|(name, chosen)| format!("{name} {}", chosen.version));
+    all.collect::<Vec<_>>().join(", ")
+}
+
+/// What every site gets: `a.example: foo 1.0.0, bar 1.1.0`.
+fn chosen(asks: &[Ask], catalog: &Catalog, lock: Option<&Lock>) -> Result<Vec<String>, String> {
+    let resolution = resolve(requirement_sets(asks), catalog, lock, &[]);
+    let choice = resolution.map_err(|conflict| conflict.to_string())?.choice();
+    Ok(choice.iter().map(|(site, gets)| format!("{site}: {}", shown(gets))).collect())
+}
+
+/// One of the cases.
+struct Story {
+    name: String,
+    catalog: Catalog,
+    ask: Ask,
+    lock: Lock,
+    updates: Vec<Update>,
+    gets: Option<String>,
+    refused: Vec<String>,
+}
+
+fn texts(node: Option<&Node>) -> Vec<String> {
+    let items = node.map(Node::one_or_many).unwrap_or_default();
+    let text = |item: &Node| match &item.value {
+        yaml::Yaml::Text(text) => text.clone(),
+        other => panic!("{}: {other:?}", item.at),
+    };
+    items.iter().map(text).collect()
+}
+
+fn versions(node: Option<&Node>) -> BTreeMap<FeatureName, Version> {
+    let mut problems = Problems::default();
+    let entries = node.and_then(|node| node.map(&mut problems)).unwrap_or_default();
+    let version = |node: &Node| node.parsed(&mut Problems::default()).unwrap();
+    entries.iter().map(|(key, node)| (key.text.parse().unwrap(), version(node))).collect()
+}
+
+fn catalog(node: &Node) -> Catalog {
+    let mut problems = Problems::default();
+    let mut catalog = Catalog::new();
+    for (name, node) in node.map(&mut problems).unwrap() {
+        let each = node.map(&mut problems).unwrap().iter().map(|(version, node)| {
+            let version: Version = version.text.parse().unwrap();
+            let words = if node.is_null() { String::new() } else { texts(Some(node)).concat() };
+            (version.clone(), published(&version, &words))
+        });
+        catalog.insert(name.text.parse().unwrap(), each.collect());
+    }
+    catalog
+}
+
+fn locked(set: RequirementSet, gets: BTreeMap<FeatureName, Version>) -> Lock {
+    let mut lock = Lock::default();
+    for (name, version) in &gets {
+        let digest = Digest::of(version.to_string().as_bytes());
+        lock.features.entry(name.clone()).or_default().insert(version.clone(), digest);
+    }
+    lock.sets.insert(set, LockedSet { gets, ..LockedSet::default() });
+    lock
+}
+
+fn story(node: &Node) -> Story {
+    let mut problems = Problems::default();
+    let mut fields: Fields<'_> = node.fields(&mut problems).unwrap();
+    let name = texts(fields.required("case", &mut problems)).concat();
+    let catalog = catalog(fields.required("published", &mut problems).unwrap());
+    let asks = texts(fields.required("asks", &mut problems));
+    let mut ask = site("a.example", &asks.iter().map(String::as_str).collect::<Vec<_>>());
+    let platform = texts(fields.optional("platform"));
+    ask.platform = platform.first().map(|word| word.parse().unwrap());
+    for (key, is_over) in [("holds", false), ("over", true)] {
+        for (feature, version) in versions(fields.optional(key)) {
+            ask.holds.push(Hold { feature, version, is_over, at: at(90) });
+        }
+    }
+    let without = texts(fields.optional("without"));
+    let out = |name: &String| OptOut { feature: name.parse().unwrap(), at: at(80) };
+    ask.opt_outs = without.iter().map(out).collect();
+    let mut lock = Lock::default();
+    if let Some(node) = fields.optional("locked") {
+        let set = requirement_sets(std::slice::from_ref(&ask)).remove(0).set;
+        lock = locked(set, versions(Some(node)));
+    }
+    if let Some(node) = fields.optional("elsewhere") {
+        lock = locked(RequirementSet::default(), versions(Some(node)));
+    }
+    let update = |word: &String| {
+        let (name, requirement) =
+            word.split_once('@').map_or((word.as_str(), None), |(name, r)| (name, Some(r)));
+        Update {
+            feature: (!name.is_empty()).then(|| name.parse().unwrap()),
+            requirement: requirement.map(|text| text.parse().unwrap()),
+        }
+    };
+    let updates = texts(fields.optional("update")).iter().map(update).collect();
+    let gets = fields.optional("gets").map(|node| {
+        let all = versions(Some(node));
+        let all = all.iter().map(|(name, version)| format!("{name} {version}"));
+        all.collect::<Vec<_>>().join(", ")
+    });
+    let refused = texts(fields.optional("refused"));
+    fields.finish("a case", &mut problems);
+    assert_eq!(problems.0, [], "{name}");
+    assert!(gets.is_some() == refused.is_empty(), "{name}: gets or refused");
+    Story { name, catalog, ask, lock, updates, gets, refused }
+}
+
+fn stories() -> Vec<Story> {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases/resolve");
+    let mut files: Vec<_> =
+        fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    let all = files.iter().flat_map(|path| {
+        let text = fs::read_to_string(path).unwrap();
+        let node = yaml::parse(&path.to_string_lossy(), &text).unwrap();
+        node.list(&mut Problems::default()).unwrap().iter().map(story).collect::<Vec<_>>()
+    });
+    all.collect()
+}
 
 #[test]
-fn a_site_gets_the_newest_version_that_satisfies_everybody() {
-    let wants = wants(&[
-        "a.example < forms: contact-form ^2.0",
-        "a.example < eu: contact-form ~2.1",
-        "a.example < promo: popup ^1.0",
-        "b.example < forms: contact-form ^2.0",
-        "c.example: contact-form *",
-        "d.example: contact-form 3.0.0-rc.1",
-        "e.example: contact-form >=1, <2",
-    ]);
-    let choice = resolve(&wants, &catalog(FORM), &[]).unwrap();
+fn every_scenario_comes_out_as_it_is_written_down() {
+    let stories = stories();
+    assert!(stories.len() >= 60, "{}", stories.len());
+    let mut wrong = Vec::new();
+    for story in &stories {
+        let sets = requirement_sets(std::slice::from_ref(&story.ask));
+        let name = &story.name;
+        match (resolve(sets, &story.catalog, Some(&story.lock), &story.updates), &story.gets) {
+            (Ok(resolution), Some(expected)) => {
+                let found = resolution.sets.first().map(|solved| shown(&solved.gets));
+                if found.as_ref() != Some(expected) {
+                    wrong.push(format!("{name}: wanted {expected}, found {found:?}"));
+                }
+            }
+            (Err(conflict), None) => {
+                let said = conflict.to_string();
+                for part in story.refused.iter().filter(|part| !said.contains(part.as_str())) {
+                    wrong.push(format!("{name}: {part:?} is not in\n{said}"));
+                }
+            }
+            (Ok(resolution), None) => wrong.push(format!("{name}: not refused: {resolution:?}")),
+            (Err(conflict), Some(_)) => wrong.push(format!("{name}: refused:\n{conflict}")),
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+}
+
+fn form() -> Catalog {
+    let version = |(text, words): (&str, &str)| {
+        let version: Version = text.parse().unwrap();
+        (version.clone(), published(&version, words))
+    };
+    let form = [
+        ("1.9.0", ""),
+        ("2.0.0", ""),
+        ("2.1.4", ""),
+        ("2.2.0", ""),
+        ("2.3.0", "yanked it loses mail"),
+    ];
+    [
+        ("contact-form".parse().unwrap(), form.map(version).into()),
+        ("popup".parse().unwrap(), [("1.0.0", ""), ("1.1.0", "only static")].map(version).into()),
+    ]
+    .into()
+}
+
+#[test]
+fn sites_that_ask_for_the_same_are_one_set_whoever_asks() {
+    let mut own = site("b.example", &["contact-form ^2.0"]);
+    own.wants[0].through = Through::Site;
+    let mut held = site("c.example", &["contact-form ^2.0"]);
+    held.holds.push(Hold {
+        feature: "contact-form".parse().unwrap(),
+        version: "2.0.0".parse().unwrap(),
+        is_over: false,
+        at: at(9),
+    });
+    let asks = [site("a.example", &["contact-form ^2.0"]), own, held, site("d.example", &[])];
+    let sets = requirement_sets(&asks);
+    assert_eq!(sets.len(), 2);
+    assert_eq!(sets[0].sites.len(), 2);
     assert_eq!(
-        chosen(&choice),
+        chosen(&asks, &form(), None).unwrap(),
         [
-            "a.example: contact-form 2.1.4, popup 1.1.0",
+            "a.example: contact-form 2.2.0",
             "b.example: contact-form 2.2.0",
-            "c.example: contact-form 2.2.0",
-            "d.example: contact-form 3.0.0-rc.1",
-            "e.example: contact-form 1.9.0",
+            "c.example: contact-form 2.0.0"
         ]
     );
 }
 
 #[test]
-fn a_hold_decides_for_its_site_alone_even_for_a_yanked_version() {
-    let wants =
-        wants(&["a.example < forms: contact-form ^2.1", "b.example < forms: contact-form ^2.1"]);
-    for version in ["2.0.0", "2.3.0"] {
-        let holds = [hold("a.example", "contact-form", version)];
-        let choice = resolve(&wants, &catalog(FORM), &holds).unwrap();
-        assert_eq!(
-            chosen(&choice),
-            [&format!("a.example: contact-form {version}"), "b.example: contact-form 2.2.0"]
-        );
-        assert!(choice["a.example"]["contact-form"].held);
-    }
-    // A hold alone gives nobody a feature.
-    let holds = [hold("z.example", "contact-form", "2.0.0")];
-    assert!(!resolve(&wants, &catalog(FORM), &holds).unwrap().contains_key("z.example"));
-}
-
-#[track_caller]
-fn refused(lines: &[&str], holds: &[Hold], parts: &[&str]) {
-    let conflict = resolve(&wants(lines), &catalog(FORM), holds).unwrap_err().to_string();
-    for part in parts {
-        assert!(conflict.contains(part), "{part:?} is not in\n{conflict}");
-    }
-}
-
-#[test]
-fn a_conflict_says_who_wants_what_through_which_line_and_what_there_is() {
-    refused(
-        &["a.example < forms: contact-form ^2.1", "a.example < old: contact-form ^1.0"],
-        &[],
-        &[
-            "no published version of contact-form satisfies everybody: a.example wants",
-            "^2.1  through group forms, inventory/sites.yml:1:5",
-            "^1.0  through group old, inventory/sites.yml:2:5",
-            "opt out with `features: { contact-form: false }` at a.example",
-            "published of contact-form: 1.9.0, 2.0.0, 2.1.4, 2.2.0, 2.3.0 (yanked), 3.0.0-rc.1 (a pre-release",
-        ],
-    );
-    refused(
-        &["a.example < forms: contact-form ^4", "b.example < forms: contact-form ^4"],
-        &[],
-        &["a.example wants\n    ^4", "nothing published satisfies ^4"],
-    );
-    refused(
-        &["a.example: contact-form ~2.3"],
-        &[],
-        &["inventory/sites.yml:1:5", "2.3.0 would do, and was yanked: it loses mail"],
-    );
-    refused(
-        &["a.example: contact-form ^3"],
-        &[],
-        &["3.0.0-rc.1 (a pre-release: ask for it by name)"],
-    );
-    refused(
-        &["a.example: contact-from ^2"],
-        &[],
-        &["`contact-from` was never published", "did you mean `contact-form`?"],
-    );
-    refused(&["a.example: gallery ^2"], &[], &["fleetctl feature publish features/gallery"]);
-    refused(
-        &["a.example: contact-form ^2"],
-        &[hold("a.example", "contact-form", "2.1.5")],
-        &[
-            "inventory/sites.yml:90:5: a.example is held at contact-form 2.1.5, which was never published",
-        ],
-    );
-}
-
-#[test]
-fn one_conflict_of_many_sites_is_told_once() {
-    let mut all: Vec<Want> = Vec::new();
+fn one_trouble_of_many_sites_and_sets_is_told_once() {
+    let mut asks = Vec::new();
     for index in 0..60 {
-        let mut want = wants(&["a.example < forms: contact-form ^4"]);
-        want[0].site = format!("s{index:02}.example").parse().unwrap();
-        all.append(&mut want);
+        let mut ask = site(&format!("s{index:02}.example"), &["contact-form ^4"]);
+        ask.platform = Some(Platform::ALL[index % 3]);
+        asks.push(ask);
     }
-    let conflict = resolve(&all, &catalog(FORM), &[]).unwrap_err();
-    assert_eq!(conflict.0.len(), 1);
-    assert!(conflict.to_string().contains("s00.example, s01.example, s02.example and 57 more"));
+    asks.push(site("lonely.example", &["contact-form ^4", "popup ^1"]));
+    let conflict = resolve(requirement_sets(&asks), &form(), None, &[]).unwrap_err();
+    assert_eq!(
+        conflict.to_string(),
+        "\
+inventory/sites.yml:1:5: no published version of contact-form will do: lonely.example, s[00:59].example (61 sites) want
+    ^4  through group g, inventory/sites.yml:1:5
+  hint: nothing published satisfies ^4; published of contact-form: 1.9.0, 2.0.0, 2.1.4, 2.2.0, 2.3.0 (yanked)"
+    );
+}
+
+#[test]
+fn a_conflict_reads_like_a_letter_to_somebody_who_never_saw_this() {
+    let core = |text: &str| {
+        let version: Version = text.parse().unwrap();
+        (version.clone(), published(&version, ""))
+    };
+    let with = |text: &str, words: &str| {
+        let version: Version = text.parse().unwrap();
+        (version.clone(), published(&version, words))
+    };
+    let catalog: Catalog = [
+        ("form-core".parse().unwrap(), ["1.0.0", "1.4.0", "2.0.0"].map(core).into()),
+        (
+            "contact-form".parse().unwrap(),
+            [with("2.1.4", "needs form-core ^2"), with("2.2.0", "needs form-core ^2")].into(),
+        ),
+        ("popup".parse().unwrap(), [with("1.0.2", "needs form-core ^1.2")].into()),
+    ]
+    .into();
+    let asks: Vec<Ask> = (1..=20)
+        .map(|index| site(&format!("shop{index:02}.example"), &["contact-form ^2.1", "popup ^1.0"]))
+        .collect();
+    let conflict = resolve(requirement_sets(&asks), &catalog, None, &[]).unwrap_err();
+    assert_eq!(
+        conflict.to_string(),
+        "\
+inventory/sites.yml:2:5: shop[01:20].example (20 sites) want what does not go together:
+    contact-form ^2.1  through group g, inventory/sites.yml:1:5
+    popup ^1.0         through group g, inventory/sites.yml:2:5
+    every contact-form that would do (2.1.4 and 2.2.0) needs form-core ^2
+    popup 1.0.2, the only one that would do, needs form-core ^1.2
+    published of form-core: 1.0.0, 1.4.0, 2.0.0
+  hint: change one of these requirements, publish a version that goes with the others, or opt out: `features: { popup: false }`"
+    );
 }
 
 #[test]
 fn ten_thousand_sites_are_resolved_at_once() {
-    let mut all: Vec<Want> = Vec::new();
-    for index in 0..10_000 {
-        let lines = ["a.example < forms: contact-form ^2", "a.example < promo: popup ^1"];
-        for mut want in wants(&lines) {
-            want.site = format!("s{index}.example").parse().unwrap();
-            all.push(want);
-        }
-    }
+    let wants = ["contact-form ^2", "popup ^1"];
+    let asks: Vec<Ask> =
+        (0..10_000).map(|index| site(&format!("s{index}.example"), &wants)).collect();
     let began = std::time::Instant::now();
-    assert_eq!(resolve(&all, &catalog(FORM), &[]).unwrap().len(), 10_000);
+    let resolution = resolve(requirement_sets(&asks), &form(), None, &[]).unwrap();
+    assert_eq!((resolution.sets.len(), resolution.choice().len()), (1, 10_000));
     assert!(began.elapsed() < std::time::Duration::from_secs(3), "{:?}", began.elapsed());
-}
-
-proptest! {
-    /// The reference: try every version, newest first.
-    #[test]
-    fn the_choice_is_the_newest_that_fits(
-        versions in prop::collection::btree_set((0..3_u64, 0..3_u64, 0..3_u64), 1..8),
-        yanked in any::<u8>(),
-        requirements in prop::collection::vec((0..3_u64, 0..3_u64, prop::sample::select(vec!["^", "~", ">=", "<", "="])), 1..4),
-    ) {
-        let versions: Vec<Version> = versions.into_iter().map(|(a, b, c)| Version::new(a, b, c)).collect();
-        let is_yanked = |index: usize| yanked & (1 << index) != 0;
-        let published = versions.iter().enumerate().map(|(index, version)| {
-            let yanked = is_yanked(index).then(|| "x".to_owned());
-            (version.clone(), Published { digest: Digest::of(b""), yanked })
-        });
-        let catalog: Catalog = [("f".parse().unwrap(), published.collect())].into();
-        let requirements: Vec<String> = requirements.iter().map(|(a, b, op)| format!("{op}{a}.{b}")).collect();
-        let wants: Vec<Want> = requirements.iter().map(|text| Want {
-            site: "a".parse().unwrap(),
-            feature: "f".parse().unwrap(),
-            requirement: text.parse().unwrap(),
-            through: Through::Site,
-            at: at(1),
-        }).collect();
-        let reqs: Vec<semver::VersionReq> = requirements.iter().map(|text| text.parse().unwrap()).collect();
-        let best = versions.iter().enumerate().rev()
-            .find(|(index, version)| !is_yanked(*index) && reqs.iter().all(|req| req.matches(version)))
-            .map(|(_, version)| version);
-        let found = resolve(&wants, &catalog, &[]);
-        let found = found.as_ref().ok().map(|choice| &choice["a"]["f"].version);
-        prop_assert_eq!(found, best);
-    }
 }

@@ -5,11 +5,13 @@
 
 mod csv;
 mod ssh_config;
+mod trellis;
 
 use std::{collections::BTreeSet, fmt::Write as _};
 
 pub use csv::from_csv;
 pub use ssh_config::from_ssh_config;
+pub use trellis::from_trellis;
 
 use super::settings::Check;
 use crate::model::{GroupName, Platform, Position, Problem, Problems, SiteName, TagKey};

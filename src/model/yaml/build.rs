@@ -219,8 +219,11 @@ impl Builder {
             return Err(Problem::at(&at, "a key is empty"));
         }
         if let Some(Frame { kind: Open::Map(map), .. }) = self.stack.last_mut() {
-            let key = Key { at, text: text.to_owned() };
-            map.put_key(key, style == ScalarStyle::Plain, &mut self.problems);
+            let is_plain = style == ScalarStyle::Plain;
+            let is_number =
+                is_plain && matches!(scalar::plain(text), Yaml::Int(_) | Yaml::Float(_));
+            let key = Key { at, text: text.to_owned(), is_number };
+            map.put_key(key, is_plain, &mut self.problems);
         }
         Ok(())
     }

@@ -6,14 +6,17 @@
 //! The languages read nodes with the getters and with [`Fields`], which note every problem and
 //! go on, so that all of them are told at once. No other room names the YAML crate.
 
+mod ansible;
 mod build;
 mod fields;
 mod open_map;
 mod read;
 mod scalar;
 
+pub use ansible::{parse_as_ansible, parse_or_json};
 pub use build::parse;
 pub use fields::Fields;
+pub use scalar::is_plain_text;
 
 use super::Position;
 
@@ -55,4 +58,6 @@ pub struct Key {
     pub at: Position,
     /// The key.
     pub text: String,
+    /// Whether it is a plain number, which readers with typed keys do not take for text.
+    pub is_number: bool,
 }

@@ -19,6 +19,17 @@ pub fn plain(text: &str) -> Yaml {
     number(text).unwrap_or_else(|| Yaml::Text(text.to_owned()))
 }
 
+/// Whether a word of letters, digits, dots, dashes, underscores and blanks can be written without
+/// quotes and is read back as the same text.
+#[must_use]
+pub fn is_plain_text(text: &str) -> bool {
+    let is_safe = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ' ');
+    text.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_')
+        && !text.ends_with(' ')
+        && text.chars().all(is_safe)
+        && plain(text) == Yaml::Text(text.to_owned())
+}
+
 /// Why an unclear scalar is unclear, and what to write instead.
 pub fn advice(text: &str) -> String {
     let quoted = format!("write \"{text}\" if it is text");
@@ -145,6 +156,16 @@ mod tests {
         ];
         for (text, expected) in cases {
             assert_eq!(plain(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_may_be_written_without_quotes_is_read_back_as_it_was() {
+        for text in ["forms", "the site itself", "eu-west", "2.1.4", "_x", "y"] {
+            assert!(is_plain_text(text), "{text}");
+        }
+        for text in ["no", "true", "null", "1e5", "0644", "12", "", " x", "x ", "-", "a: b", "#"] {
+            assert!(!is_plain_text(text), "{text}");
         }
     }
 

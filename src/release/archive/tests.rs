@@ -418,6 +418,22 @@ fn an_archive_cut_anywhere_is_refused() {
 }
 
 #[test]
+fn an_archive_is_judged_alike_compressed_or_not() {
+    let plain = tar(&[file("a", "x"), directory("d"), link("d/l", "../a")]);
+    let examined = |bytes: &[u8]| examine(bytes, &SMALL).map_err(|problem| problem.to_string());
+    assert_eq!(examined(&plain), verdict(&gzip(&plain)));
+    assert!(examined(&plain).is_ok());
+    for end in 0..plain.len() {
+        assert!(examined(&plain[..end]).is_err(), "cut at {end} of {}", plain.len());
+    }
+    assert!(examined(&[&plain[..], b"x"].concat()).unwrap_err().contains("follows the end"));
+    for (what, members, why) in hostile_members() {
+        let refused = examined(&tar(&members)).unwrap_err();
+        assert!(refused.contains(why), "{what}: {refused}");
+    }
+}
+
+#[test]
 fn a_flipped_bit_is_refused_or_changes_nothing() {
     let (manifest, archive) = sample();
     for bit in 0..archive.len() * 8 {
@@ -428,6 +444,37 @@ fn a_flipped_bit_is_refused_or_changes_nothing() {
             assert_eq!(found, manifest, "bit {bit}");
         }
     }
+}
+
+#[test]
+fn ten_thousand_bits_flipped_behind_the_checksum_are_refused_or_change_the_digest() {
+    let (manifest, archive) = sample();
+    let mut plain = Vec::new();
+    GzDecoder::new(&*archive).read_to_end(&mut plain).unwrap();
+    let is_content = |at: usize| {
+        let texts = ["let a = 1;\n", "#!/bin/sh\n"];
+        texts.iter().any(|text| {
+            let begins = plain.windows(text.len()).position(|window| window == text.as_bytes());
+            (begins.unwrap()..begins.unwrap() + text.len()).contains(&at)
+        })
+    };
+    let (mut flipped, mut harmless) = (0, 0);
+    for bit in 0..plain.len() * 8 {
+        // Padding is the larger part, and some of it is enough.
+        if plain[bit / 8] == 0 && !bit.is_multiple_of(4) {
+            continue;
+        }
+        let mut bad = plain.clone();
+        bad[bit / 8] ^= 1 << (bit % 8);
+        flipped += 1;
+        // What stands behind a content up to the end of its block is read by nobody.
+        if verdict(&gzip(&bad)).is_ok_and(|found| found == manifest) {
+            harmless += 1;
+            assert!(!is_content(bit / 8), "bit {bit}");
+        }
+    }
+    println!("{flipped} bits flipped, {harmless} without a meaning");
+    assert!(flipped >= 10_000 && harmless < flipped / 4, "{flipped}, {harmless}");
 }
 
 #[test]

@@ -31,6 +31,7 @@ fn script() -> impl Strategy<Value = Script> {
         6 => Just(Undone::RolledBack),
         1 => Just(Undone::Failed),
         1 => Just(Undone::Lost),
+        1 => Just(Undone::Overtaken),
     ];
     (0..12u8, prop::bool::weighted(0.15), staged, released, undone).prop_map(
         |(host, canary, staged, released, undone)| Script {

@@ -168,6 +168,7 @@ impl Reference<'_> {
                 Undone::RolledBack => Outcome::RolledBack,
                 Undone::Failed => Outcome::RollbackFailed,
                 Undone::Lost => Outcome::Indeterminate,
+                Undone::Overtaken => Outcome::Failed,
             };
         }
         match script.released {

@@ -13,10 +13,13 @@ if [ "$here" != "$previous" ] && [ "$here" != "releases/$name" ]; then
 	fail stale "current is now $root/$here"
 fi
 undo=$meta/undo/$name
-(
-	umask 077
-	mkdir -p "$undo" && printf '%s\n' "$record" >"$undo/record.new" && mv -f "$undo/record.new" "$undo/record" && sync "$undo/record" 2>/dev/null || [ -s "$undo/record" ]
-) || fail write "$undo cannot be written"
+umask 077
+[ -d "$undo" ] || mkdir -p "$undo" || fail write "$undo cannot be made"
+if ! write_line "$undo/record.new" "$record" || ! mv -f "$undo/record.new" "$undo/record"; then
+	fail write "$undo/record cannot be written"
+fi
+sync "$undo/record" 2>/dev/null || sync
+umask 022
 cd "$root/releases/$name" || fail gone "releases/$name is not there"
 before_commands
 note "$intent"

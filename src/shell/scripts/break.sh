@@ -9,6 +9,6 @@ read_lock
 	exit 0
 }
 [ "$lock_run" = "$held" ] || fail stale "the lock now belongs to $lock_run"
-echo "$((generation + 1))" | put generation || exit 9
+put generation "$((generation + 1))"
 rm -f "$meta/lock"
 tell broken "$lock_run"

@@ -3,13 +3,14 @@
 # shellcheck disable=SC2154
 cd "$root" || fail write "$root cannot be entered"
 mutex
+mine=$generation
 read_lock
 if [ -z "$lock_run" ] && [ "$(tail -n 1 "$meta/journal")" = "${confirmed##*"$nl"}" ]; then
 	# Done by a script whose answer was lost, which gave back the lock as well.
 	tell confirmed "$name"
 	exit 0
 fi
-fence "$generation"
+fence "$mine"
 [ "$(readlink current)" = "releases/$name" ] || fail stale "current is now $root/$(readlink current)"
 note "$confirmed"
 tell confirmed "$name"

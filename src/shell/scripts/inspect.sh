@@ -3,15 +3,20 @@
 # Needs: root meta name id owner group.
 # shellcheck disable=SC2154
 manifest=$meta/manifests/$id
-[ -f "$manifest.tree" ] || fail gone "the manifest of $name is not there any more"
-block tree <"$manifest.tree"
-block sums <"$manifest.sums"
-block about <"$manifest.about"
+for text in tree sums about; do
+	[ -f "$manifest.$text" ] || fail gone "the manifest of $name is not there any more"
+done
+opens tree
+cat "$manifest.tree" >&3
+closes
+opens sums
+cat "$manifest.sums" >&3
+closes
+lines_of about "$manifest.about"
 while IFS=$tab read -r kind at _; do
 	[ "$kind" = link ] && look "$at"
 done <"$manifest.about"
 cd "$root/releases/$name" || fail gone "releases/$name is not there any more"
-{ list_tree; cat "$manifest.tree"; } | differences | block tree_differs
-list_strangers "$owner" "$group" | block strangers
-{ list_sums; cat "$manifest.sums"; } | differences | block sums_differ
+compare_tree "$manifest.tree"
+compare_sums "$manifest.sums"
 tell present "$name"

@@ -19,12 +19,17 @@ read_lock() {
 	read -r up _ </proc/uptime
 	up=${up%.*}
 }
-# Replaces the file $1 by the line on stdin in one step.
+# Writes the line $2 to the file $1. Where that fails it is tried once more, for the reason: a
+# shell's own printf knows no better than "I/O error".
+write_line() {
+	printf '%s\n' "$2" 2>/dev/null >"$1" || printf '%s\n' "$2" | cat >"$1"
+}
+# Replaces the file $1 by the line $2 in one step.
 put() {
-	if ! cat >"$meta/$1.new" || ! mv -f "$meta/$1.new" "$meta/$1"; then fail write "$meta/$1 cannot be written"; fi
+	if ! write_line "$meta/$1.new" "$2" || ! mv -f "$meta/$1.new" "$meta/$1"; then fail write "$meta/$1 cannot be written"; fi
 }
 # Writes the lease anew, from now on. $1 who and what. Only under the mutex, by the lock's owner.
 write_lock() {
 	read -r up _ </proc/uptime
-	printf '%s\t%s\t%s\t%s\t%s\n' "$run" "$generation" "$boot" "$((${up%.*} + ttl))" "$1" | put lock || exit 9
+	put lock "$run$tab$generation$tab$boot$tab$((${up%.*} + ttl))$tab$1"
 }

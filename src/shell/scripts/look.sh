@@ -1,9 +1,12 @@
 # shellcheck shell=sh
-# Tells what is at a path, not following a link at its end, and whether its directory is writable.
-# $1 the path. Needs: tab.
+# Tells what is at a path, not following a link at its end, and whether its directory is writable;
+# once. $1 the path. Needs: tab nl.
 # shellcheck disable=SC2154
+looked=$nl
 look() {
 	at=$1
+	case $looked in *"$nl$at$nl"*) return 0 ;; esac
+	looked=$looked$at$nl
 	place=${at%/*}
 	while [ -n "$place" ] && [ ! -d "$place" ]; do place=${place%/*}; done
 	place=${place:-/}

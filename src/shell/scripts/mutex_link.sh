@@ -23,15 +23,15 @@ command -v flock >/dev/null 2>&1 || {
 	mutex() {
 		waited=0
 		started_at $$
-		mine=$$.$started.$boot
-		until ln -s "$mine" "$meta/mutex.link" 2>/dev/null; do
+		mutex_owner=$$.$started.$boot
+		until ln -s "$mutex_owner" "$meta/mutex.link" 2>/dev/null; do
 			other=$(readlink "$meta/mutex.link") || {
 				[ -w "$meta" ] || fail denied "$meta cannot be written"
 				turn
 				continue
 			}
 			if is_dead "$other"; then
-				if ln -s "$mine" "$meta/mutex.break.$other" 2>/dev/null; then
+				if ln -s "$mutex_owner" "$meta/mutex.break.$other" 2>/dev/null; then
 					[ "$(readlink "$meta/mutex.link")" = "$other" ] && rm -f "$meta/mutex.link"
 					rm -f "$meta/mutex.break.$other"
 					continue
@@ -44,6 +44,6 @@ command -v flock >/dev/null 2>&1 || {
 		trap 'status=$?; trap - 0; unmutex; printf "\n%s end %s\n" "$marker" "$status" >&3; exit "$status"' 0
 	}
 	unmutex() {
-		[ "$(readlink "$meta/mutex.link")" = "$mine" ] && rm -f "$meta/mutex.link"
+		[ "$(readlink "$meta/mutex.link")" = "$mutex_owner" ] && rm -f "$meta/mutex.link"
 	}
 }

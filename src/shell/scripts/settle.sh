@@ -4,7 +4,9 @@
 # shellcheck disable=SC2154
 cd "$root" || fail write "$root cannot be entered"
 here=$(readlink current)
-rm -rf releases/.*.partial
+for left in releases/.*.partial; do
+	if [ -e "$left" ] || [ -L "$left" ]; then rm -rf "$left"; fi
+done
 for release in $releases; do
 	[ "releases/$release" = "$here" ] || rm -rf "releases/$release"
 done

@@ -5,10 +5,12 @@
 # link owner group.
 # shellcheck disable=SC2154
 part=$root/releases/.$name.partial
-rm -rf "$root"/releases/.*.partial
+for left in "$root"/releases/.*.partial; do
+	if [ -e "$left" ] || [ -L "$left" ]; then rm -rf "$left"; fi
+done
 mkdir "$part" || fail write "$part cannot be made"
 # Ours, from a try whose answer was lost: it is not current, and is made again.
-[ "$expect_current" = "releases/$name" ] || rm -rf "releases/$name"
+[ "$expect_current" = "releases/$name" ] || [ ! -d "releases/$name" ] || rm -rf "releases/$name"
 # Not under the mutex: a peer that is gone may be noticed by nobody for hours.
 unmutex
 gzip -dc | tar -xmof - -C "$part" || fail upload "the archive could not be unpacked"
@@ -28,23 +30,34 @@ else
 		cp -a "../$base" r || fail write "$base cannot be copied"
 	}
 	if [ -s m/drop ]; then (cd r && xargs -0 rm -rf -- <../m/drop) || fail write 'old files cannot be dropped'; fi
-	if [ -d t ]; then cp -al t/. r/ || fail write 'new files cannot be put in place'; fi
+	if [ -d t ] && ! { chgrp -hR "$group" t && { cp -al t/. r/ 2>/dev/null || cp -a t/. r/; }; }; then
+		fail write 'new files cannot be put in place'
+	fi
 fi
 chmod 755 r
-find r ! -group "$group" -exec chgrp -h "$group" {} + || fail write "the group cannot be set to $group"
+# Files of the old tree are shared with it, and have their group; directories are new ones.
+if [ "$base" = - ]; then
+	chgrp -hR "$group" r
+else
+	find r -type d ! -group "$group" -exec chgrp "$group" {} +
+fi || fail write "the group cannot be set to $group"
 
 manifests=$meta/manifests
+# The manifest is for nobody else to read, and goes to the others in one step each.
+umask 077
+kept=m/$id
 for text in tree sums about; do
-	{
-		[ "$base" = - ] || cat "$manifests/$base_id.$text" "m/$text.drop" | sort | uniq -u
-		cat "m/$text.add"
-	} | sort >"m/$text" || fail write 'the manifest cannot be written'
+	if [ "$base" = - ]; then
+		sort "m/$text.add" >"$kept.$text"
+	else
+		sort "$manifests/$base_id.$text" "m/$text.drop" | uniq -u | sort - "m/$text.add" >"$kept.$text"
+	fi || fail write 'the manifest cannot be written'
 done
-got=$(cat m/tree m/sums m/about | sha256sum)
+got=$(cat "$kept.tree" "$kept.sums" "$kept.about" | sha256sum)
 got=${got%% *}
 if [ "$salted" = yes ]; then
 	if [ -f m/salt ] && [ ! -f "$meta/salt" ]; then
-		(umask 077 && cat m/salt >"$meta/salt.new" && mv "$meta/salt.new" "$meta/salt") || fail write "$meta/salt cannot be written"
+		{ cat m/salt >"$meta/salt.new" && mv "$meta/salt.new" "$meta/salt"; } || fail write "$meta/salt cannot be written"
 	fi
 	read -r salt <"$meta/salt" || fail stale "$meta/salt is gone"
 	got=$(printf '%s%s' "$salt" "$got" | sha256sum)
@@ -53,23 +66,20 @@ fi
 [ "$got" = "$id" ] || fail manifest "the manifest came out as $got, not as $id"
 
 cd r || fail write "$part/r cannot be entered"
-wrong=$({ list_tree; cat ../m/tree; } | differences; list_strangers "$owner" "$group")
-bad=$({ list_sums; cat ../m/sums; } | differences)
+wrong=$(list_tree | differences "../$kept.tree"; list_strangers "$owner" "$group")
+bad=$(list_sums | differences "../$kept.sums")
 if [ -n "$wrong$bad" ]; then
-	printf '%s\n' "$wrong" | block tree_differs
-	printf '%s\n' "$bad" | block sums_differ
+	opens tree_differs && printf '%s\n' "$wrong" >&3 && closes
+	opens sums_differ && printf '%s\n' "$bad" >&3 && closes
 	fail verify 'the staged files are not what was sent'
 fi
 cd "$root" || fail write "$root cannot be entered"
-if [ "$(cat /sys/fs/selinux/enforce 2>/dev/null)" = 1 ] && command -v restorecon >/dev/null 2>&1; then
+enforced=
+[ ! -r /sys/fs/selinux/enforce ] || read -r enforced </sys/fs/selinux/enforce || :
+if [ "$enforced" = 1 ] && command -v restorecon >/dev/null 2>&1; then
 	restorecon -R "$part/r" || fail write 'SELinux labels cannot be set'
 fi
-(
-	umask 077
-	for text in tree sums about; do
-		cat "$part/m/$text" >"$manifests/$id.$text.new" && mv -f "$manifests/$id.$text.new" "$manifests/$id.$text" || exit 1
-	done
-) || fail write 'the manifest cannot be kept'
+mv -f "$part/$kept.tree" "$part/$kept.sums" "$part/$kept.about" "$manifests/" || fail write 'the manifest cannot be kept'
 sync -f "$part" 2>/dev/null || sync
 mv -T "$part/r" "$root/releases/$name" || fail write "releases/$name cannot be made"
 rm -rf "$part"

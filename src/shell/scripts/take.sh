@@ -15,7 +15,7 @@ fi
 if [ "$lock_run" != "$run" ]; then
 	[ "$generation" = "$expect_generation" ] || fail stale "another run has worked here since (generation $generation, not $expect_generation)"
 	generation=$((generation + 1))
-	echo "$generation" | put generation || exit 9
+	put generation "$generation"
 fi
 write_lock "$who"
 tell generation "$generation"

@@ -103,10 +103,22 @@ impl Connection {
                 TransportError::ChannelRefused("it does not run commands".to_owned())
             }
         };
-        if !running.obeys_signals().await
-            && let Ok(Ok(channel)) = timeout(REAP_CHANNEL, self.sessions.open()).await
-        {
-            place.reap(channel).await;
+        if !running.obeys_signals().await {
+            let reaping = async {
+                if let Ok(Ok(channel)) = timeout(REAP_CHANNEL, self.sessions.open()).await {
+                    place.reap(channel).await;
+                }
+            };
+            // Read on meanwhile: a command that floods its channel would keep the other from
+            // being opened, and so from ending it.
+            let read_on = async {
+                running.drain().await;
+                std::future::pending::<()>().await;
+            };
+            tokio::select! {
+                () = reaping => {}
+                () = read_on => {}
+            }
         }
         running.leave().await;
         Err(why)

@@ -120,3 +120,16 @@ sites:
     let ran = stage.run(&["import", "ssh-config", "ssh_config"]).expect(0);
     assert!(ran.out.contains("192.0.2.7") && ran.out.contains("2222"), "{}", ran.out);
 }
+
+#[test]
+fn sites_of_trellis_become_an_inventory() {
+    let stage = Stage::new(&[(
+        "wordpress_sites.yml",
+        "wordpress_sites:\n  acme.example:\n    site_hosts:\n      - canonical: acme.example\n    ssl: { enabled: yes }\n    repo: x\n",
+    )]);
+    let ran = stage.run(&["import", "trellis", "wordpress_sites.yml"]).expect(0);
+    assert_eq!(
+        ran.out,
+        "sites:\n  acme.example: { url: \"https://acme.example\", docroot: \"/srv/www/acme.example/current/web\", platform: wordpress }\n"
+    );
+}

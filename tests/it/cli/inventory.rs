@@ -29,8 +29,8 @@ fn a_pipe_gets_one_line_for_each_site() {
     assert_eq!(ran.out.lines().count(), 101);
     assert_eq!(ran.err, "");
     let json = sample(None, &["inventory", "list", "-o", "json"]).expect(0).json();
-    assert_eq!(json["sites"].as_array().unwrap().len(), 100);
-    assert_eq!(json["schema"], 1);
+    assert_eq!(json.as_array().unwrap().len(), 100);
+    assert!(json[0].is_string(), "{json}");
 }
 
 #[test]

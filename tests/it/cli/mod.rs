@@ -1,7 +1,11 @@
 //! Whole screens and exit codes of the command line, as people and pipes see them.
 
+mod ansible;
+mod artifact;
+pub mod hostile;
 mod init;
 mod inventory;
+mod lock;
 mod reach;
 mod runs;
 mod typos;

@@ -100,6 +100,24 @@ error: nothing was changed: to deploy to 2 sites somebody must agree, and there 
 }
 
 #[test]
+fn bytes_that_changed_are_found_also_where_something_newer_waits() {
+    let (lab, stage) = two();
+    stage.run(&["deploy", "--yes", "--quiet"]).expect(0);
+    stage.replace("inventory/sites.yml", "greeting: Hi", "greeting: Good morning");
+    // As many bytes as before, so that only reading them tells.
+    lab.exec(
+        "two",
+        "f=/srv/two.example/current/public/hello/hello.js; sed -i s/Hi/Ho/ $f; touch -d @1 $f",
+    );
+    let findings = stage.run(&["audit", "-o", "json"]).expect(10).json()["findings"].clone();
+    let changed: Vec<_> =
+        findings.as_array().unwrap().iter().filter(|one| one["kind"] == "changed").collect();
+    assert_eq!(changed.len(), 1, "{findings:#}");
+    assert_eq!(changed[0]["site"], "two.example");
+    assert_eq!(changed[0]["path"], "public/hello/hello.js");
+}
+
+#[test]
 fn a_change_of_config_is_shown_as_a_diff_once() {
     let (_lab, stage) = two();
     stage.run(&["deploy", "--yes", "--quiet"]).expect(0);

@@ -12,13 +12,13 @@ use super::{
     sixty::lab,
 };
 
-fn signal(child: &Child, name: &str) {
+pub fn signal(child: &Child, name: &str) {
     let sent = Command::new("kill").args([&format!("-{name}"), &child.id().to_string()]).status();
     assert!(sent.unwrap().success());
 }
 
 /// Waits until a file is on the host of `site`.
-fn wait_for(site: &str, file: &str) {
+pub fn wait_for(site: &str, file: &str) {
     let patience = Instant::now() + Duration::from_secs(20);
     let host = &lab().site(site).0.name;
     while !lab().try_exec(host, &format!("test -e {file}")).status.success() {

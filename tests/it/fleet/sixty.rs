@@ -103,11 +103,20 @@ fn beside(number: usize) -> Vec<String> {
     match number {
         1 => sites.extend(["m1".to_owned(), "m5".to_owned()]), // membership
         2..=4 => sites.push(format!("m{number}")),
-        5 => sites.push("r1".to_owned()), // rollback, on busybox
+        5 => sites.extend(["r1".to_owned(), "l1".to_owned()]), // rollback, locked: on busybox
+        50 => sites.push("l2".to_owned()),                     // locked, on busybox
         7 | 8 => sites.push(format!("r{}", number - 5)),
         17 => sites.push("p17".to_owned()), // its sudo asks for a password
         31..=34 => sites.push(format!("t{}", number - 30)), // two controllers, signals
+        37 | 38 => sites.push(format!("l{}", number - 34)), // locked
         39..=40 => sites.push(format!("w{}", number - 38)), // words: refusals
+        41..=42 => sites.push(format!("v{}", number - 40)), // controllers past their lease
+        43..=46 => sites.push(format!("x{}", number - 42)), // rounds of them
+        19..=22 => sites.push(format!("x{}", number - 14)),
+        47..=48 => sites.push(format!("y{}", number - 46)), // secrets
+        49 => sites.push("y3".to_owned()),                  // hostile words
+        54..=57 => sites.push(format!("z{}", number - 53)), // beside a blackhole
+        23..=26 => sites.push(format!("z{}", number - 18)), // beside a host that stands still
         _ => {}
     }
     sites

@@ -13,7 +13,7 @@ use std::{
 use fleetctl::{
     engine::{
         parcels::Parcels,
-        scripts::{Activation, Confirmation, Lock, Place, Rise, UndoStep, library},
+        scripts::{Activation, Confirmation, Depth, Lock, Place, Rise, UndoStep, library},
     },
     model::{Digest, ReleaseName, RunId, Secret},
     plan::{Base, Decision, Deployment, Holder, Observation, Policy, deviations, plan},
@@ -127,6 +127,8 @@ impl Bed {
     pub fn well(&self, script: &Script, stdin: &[u8]) -> Frame {
         let frame = self.run(script, stdin);
         assert_eq!((frame.failure(), frame.status), (None, 0), "{}", self.shell.name);
+        let mutex = self.dir.path().join("srv/.fleetctl/mutex.link");
+        assert!(mutex.symlink_metadata().is_err(), "{}: the mutex is left behind", self.shell.name);
         frame
     }
 
@@ -141,7 +143,7 @@ impl Bed {
         let want = wanted.map(|wanted| wanted.manifest.texts().body().to_string());
         let links = wanted.iter().flat_map(|wanted| wanted.links.keys());
         let ask = links.fold(String::new(), |ask, at| ask + "at " + at + "\n");
-        let probe = self.place.probe(MARKER, &want.unwrap_or_default(), true, &ask);
+        let probe = self.place.probe(MARKER, &want.unwrap_or_default(), Depth::Contents, &ask);
         Observation::read(&self.well(&probe, b""))
     }
 

@@ -79,12 +79,16 @@ fn an_upload_cut_at_every_4_kib_leaves_one_whole_release_or_the_other() {
             let wire = proxy(bench, Cut::AfterUp(step * 4096 + step % 7), for_good).start().await;
             let broken = Run::new(bench.dial(Some(wire.port())), &wanted).go().await;
             assert_honest(&broken, &wire, for_good, Outcome::Changed, &name);
-            let mended = Run::new(bench.dial(None), &wanted).go().await;
-            assert!(
-                matches!(mended.outcome(), Outcome::Changed | Outcome::Unchanged),
-                "{name}: {}",
-                mended.why
-            );
+            // A run that went well leaves nothing to mend, unless its line is gone for good: then
+            // the lock may be left, and its own lease or the next run gives it back.
+            if for_good || broken.outcome() != Outcome::Changed {
+                let mended = Run::new(bench.dial(None), &wanted).go().await;
+                assert!(
+                    matches!(mended.outcome(), Outcome::Changed | Outcome::Unchanged),
+                    "{name}: {}",
+                    mended.why
+                );
+            }
             let current = bench.assert_whole(&name);
             assert!(!current.starts_with("releases/1-"), "{name}: {current}");
             let first = bench.read(&format!("/srv/{name}/.fleetctl/journal"));
@@ -148,13 +152,15 @@ fn every_message(sick: bool) {
             let expected = if sick { Outcome::RolledBack } else { Outcome::Changed };
             assert_honest(&broken, &wire, for_good, expected, &what);
             // Back to the good version after a sick one, on to the new one otherwise.
-            let mend = eventful(bench, None, if sick { &one } else { &two }, false);
-            let mended = mend.go().await;
-            assert!(
-                matches!(mended.outcome(), Outcome::Changed | Outcome::Unchanged),
-                "{what}: {}",
-                mended.why
-            );
+            if for_good || broken.outcome() != expected {
+                let mend = eventful(bench, None, if sick { &one } else { &two }, false);
+                let mended = mend.go().await;
+                assert!(
+                    matches!(mended.outcome(), Outcome::Changed | Outcome::Unchanged),
+                    "{what}: {}",
+                    mended.why
+                );
+            }
             bench.assert_whole(&name);
             let journal = bench.read(&format!("/srv/{name}/.fleetctl/journal"));
             // What the links lead to, seen from inside the host.

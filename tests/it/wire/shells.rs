@@ -51,7 +51,10 @@ fn a_release_lives_its_life_under_each_shell() {
         assert_eq!(Bed::plan(&first, &seen), Decision::Unchanged, "{name}");
         assert!(seen.libraries.iter().any(|kept| kept.starts_with(&library().digest.to_string())));
 
-        // A second release, with more links, and back again.
+        // A second release, with more links, and back again; somebody has made the directory hand
+        // on its group meanwhile.
+        let releases = bed.dir.path().join("srv/releases");
+        fs::set_permissions(&releases, fs::Permissions::from_mode(0o2755)).unwrap();
         let second = bed.release("22", &["_features", "old", "made/below"]);
         let (two, _) = bed.stage(&second);
         bed.well(&bed.activate(&two), b"");
@@ -87,6 +90,25 @@ fn a_release_lives_its_life_under_each_shell() {
         bed.well(&bed.confirm(&three, Some(&old)), b"");
         let seen = bed.see(Some(&third));
         assert_eq!(Bed::plan(&third, &seen), Decision::Unchanged, "{name}: {seen:?}");
+    }
+}
+
+#[test]
+fn a_comparison_that_cannot_be_made_is_no_equality() {
+    for mut bed in beds() {
+        let name = bed.shell.name;
+        let release = bed.release("1", &[]);
+        let (one, _) = bed.stage(&release);
+        bed.well(&bed.activate(&one), b"");
+        let (release, id) = (one.name.to_string(), one.id.to_string());
+        let inspect = |bed: &Bed| bed.run(&bed.place.inspect(MARKER, None, &release, &id), b"");
+        assert_eq!(inspect(&bed).block("sums_differ"), Some(&b""[..]), "{name}");
+        // An owner that is nobody here: who owns the files cannot be compared.
+        let owner = std::mem::replace(&mut bed.place.owner, "nobody-at-all".to_owned());
+        assert!(!inspect(&bed).block("strangers").unwrap().is_empty(), "{name}");
+        bed.place.owner = owner;
+        fs::remove_file(bed.dir.path().join(format!("srv/.fleetctl/manifests/{id}.sums"))).unwrap();
+        assert_eq!(inspect(&bed).failure().map(|(kind, _)| kind), Some("gone"), "{name}");
     }
 }
 
@@ -243,7 +265,7 @@ fn who_was_away_for_longer_than_the_lease_changes_nothing() {
         let after = bed.text("srv/.fleetctl/lock");
         assert_ne!(before, after);
         for step in steps(&bed) {
-            assert_eq!(bed.refusal(&step), "fenced", "{name}");
+            assert_eq!(bed.refusal(&step), "overtaken", "{name}");
         }
         assert_eq!(bed.refusal(&bed.place.take(MARKER, &lock(&holder, &expect))), "held", "{name}");
         bed.well(&bed.place.settle(MARKER, &Prune::default()), b"");
@@ -251,9 +273,46 @@ fn who_was_away_for_longer_than_the_lease_changes_nothing() {
         assert!(!bed.exists("srv/current") && !bed.exists("srv/.fleetctl/journal"), "{name}");
         // A person breaks the lock of the other.
         bed.well(&other.break_lock(MARKER, "r2"), b"");
-        assert_eq!(bed.refusal(&other.renew(MARKER, risen)), "fenced", "{name}");
+        assert_eq!(bed.refusal(&other.renew(MARKER, risen)), "overtaken", "{name}");
         assert_eq!(bed.see(None).generation, risen + 1, "{name}");
     }
+}
+
+#[test]
+fn a_flipped_bit_in_the_stream_never_becomes_a_release() {
+    let (mut flipped, mut harmless) = (0, 0);
+    for mut bed in beds() {
+        let name = bed.shell.name;
+        let release = bed.release("a content that is worth its bits", &[]);
+        let seen = bed.see(Some(&release));
+        let Decision::Deploy(deployment) = Bed::plan(&release, &seen) else { panic!("{name}") };
+        let holder = Holder::default();
+        let script = bed.place.stage(MARKER, &lock(&holder, &seen), &deployment, &release);
+        let good = stream(&release, &deployment.difference, false);
+        let place = format!("srv/releases/{}", deployment.name);
+        // Spread over the stream, and over the bits of a byte.
+        let step = good.len() * 8 / 12;
+        for bit in (0..12).map(|n| n * step + n % 8) {
+            let mut bad = good.clone();
+            bad[bit / 8] ^= 1 << (bit % 8);
+            flipped += 1;
+            let frame = bed.run(&script, &bad);
+            assert!(!bed.exists("srv/current"), "{name}, bit {bit}");
+            if frame.failure().is_none() && frame.status == 0 {
+                // Times and padding mean nothing: what is there is what was wanted.
+                harmless += 1;
+                let text = bed.text(&format!("{place}/public/x.js"));
+                assert_eq!(text, "a content that is worth its bits", "{name}, bit {bit}");
+            } else {
+                assert!(!bed.exists(&place), "{name}, bit {bit}: {frame:?}");
+            }
+        }
+        // What was refused is no obstacle.
+        bed.well(&script, &good);
+        bed.stage(&release);
+    }
+    println!("{flipped} bits flipped, {harmless} without a meaning");
+    assert!(harmless * 2 < flipped, "{flipped}, {harmless}");
 }
 
 #[test]

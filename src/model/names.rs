@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::SiteName;
+use super::SiteName;
 
 /// The shortest run of numbers that becomes a range.
 const SHORTEST: usize = 3;

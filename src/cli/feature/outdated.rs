@@ -1,0 +1,95 @@
+//! `feature outdated`: what sites have, what would fit, and what there is.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use semver::Version;
+use serde_json::{Value, json};
+
+use crate::{
+    cli::{Door, Outcome, exit, flags::HostFlags, visit},
+    feature::Update,
+    model::{FeatureName, SiteName},
+    report::{Line, Table, Tone},
+};
+
+/// What could be newer. Exit code 10 when a newer version fits than is locked.
+#[derive(Debug, clap::Args)]
+pub struct Args {}
+
+/// The versions of a feature that some sites have in common.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Row {
+    feature: FeatureName,
+    has: Version,
+    /// The newest that everybody's requirements allow, once everything may move.
+    fits: Version,
+    newest: Version,
+    held: bool,
+}
+
+/// Compares.
+pub fn run(_: &Args, door: &Door) -> Outcome {
+    let fleet = visit::fleet(door, &HostFlags::default(), &[])?;
+    let sites: Vec<SiteName> =
+        fleet.inventory.sites().iter().map(|site| site.name.clone()).collect();
+    let resolved = fleet.resolve(&sites)?;
+    let everything = [Update { feature: None, requirement: None }];
+    let newest = fleet.relock(jiff::Zoned::now().date(), &everything)?;
+    let fitting: BTreeMap<_, _> =
+        newest.sets.iter().map(|solved| (&solved.asked.set, solved)).collect();
+    let catalog = fleet.registry.catalog()?;
+    let mut rows: BTreeMap<Row, BTreeSet<SiteName>> = BTreeMap::new();
+    for solved in &resolved.resolution.sets {
+        for (feature, chosen) in &solved.gets {
+            let fits = fitting.get(&solved.asked.set).and_then(|found| found.gets.get(feature));
+            let published = catalog.get(feature).into_iter().flatten().rev();
+            let mut published = published
+                .filter(|(version, found)| found.yanked.is_none() && version.pre.is_empty());
+            let has = chosen.version.clone();
+            let newest = published.next().map_or(&has, |(version, _)| version).clone();
+            let fits = fits.map_or(&has, |found| &found.version).clone();
+            if fits != has || newest > has {
+                let row = Row { feature: feature.clone(), has, fits, newest, held: chosen.held };
+                rows.entry(row).or_default().extend(solved.asked.sites.iter().cloned());
+            }
+        }
+    }
+    let is_pending = rows.keys().any(|row| row.fits != row.has);
+    if door.screen.is_json() {
+        let rows: Vec<Value> = rows.iter().map(|(row, sites)| to_json(row, sites)).collect();
+        door.screen.json(&json!({ "schema": 1, "outdated": rows }))?;
+    } else if rows.is_empty() {
+        let text = "every site has the newest published version of all its features";
+        door.screen.show([&Line::of(Tone::Good, text)])?;
+    } else {
+        tell(&rows, door)?;
+    }
+    Ok(if is_pending { exit::PENDING } else { exit::DONE })
+}
+
+fn tell(rows: &BTreeMap<Row, BTreeSet<SiteName>>, door: &Door) -> std::io::Result<()> {
+    let mut table = Table::new(&["FEATURE", "HAS", "FITS", "NEWEST", "SITES", "NEXT"]);
+    for (row, sites) in rows {
+        let next = match (row.fits == row.has, row.held) {
+            (false, _) => (Tone::Warn, format!("fleetctl lock --update {}", row.feature)),
+            (true, true) => (Tone::Dim, "held".to_owned()),
+            (true, false) => (Tone::Dim, "requirements allow no newer one".to_owned()),
+        };
+        table.row([
+            (Tone::Strong, row.feature.to_string()),
+            (Tone::Plain, row.has.to_string()),
+            (Tone::Plain, row.fits.to_string()),
+            (Tone::Plain, row.newest.to_string()),
+            (Tone::Plain, sites.len().to_string()),
+            next,
+        ]);
+    }
+    door.screen.table(&table)
+}
+
+fn to_json(row: &Row, sites: &BTreeSet<SiteName>) -> Value {
+    json!({
+        "feature": row.feature, "has": row.has, "fits": row.fits, "newest": row.newest,
+        "held": row.held, "sites": sites,
+    })
+}

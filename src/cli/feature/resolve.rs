@@ -1,0 +1,121 @@
+//! `feature resolve`: what each site gets, and because of what.
+
+use serde_json::{Value, json};
+
+use super::because::reasons;
+use crate::{
+    cli::{
+        Door, Failure, Outcome, exit,
+        flags::{HostFlags, TargetFlags},
+        visit,
+    },
+    feature::{AskedSet, Solved},
+    model::SiteName,
+    pipeline::{Fleet, Resolved},
+    report::{Line, Tone, listed, plural},
+};
+
+/// What each site gets, and because of what.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    target: TargetFlags,
+}
+
+/// Resolves and shows.
+pub fn run(args: &Args, door: &Door) -> Outcome {
+    let fleet = visit::fleet(door, &HostFlags::default(), &[])?;
+    let sites = fleet.select(&args.target.target())?;
+    let resolved = fleet.resolve(&sites)?;
+    if door.screen.is_json() {
+        door.screen.json(&to_json(&fleet, &resolved, &sites))?;
+        return Ok(exit::DONE);
+    }
+    let mut lines = Vec::new();
+    for solved in &resolved.resolution.sets {
+        if !lines.is_empty() {
+            lines.push(Line::new());
+        }
+        lines.extend(set_lines(solved, door.screen.columns()));
+    }
+    door.screen.show(&lines)?;
+    tell_source(door, &fleet, &resolved)?;
+    let with: usize = resolved.resolution.sets.iter().map(|set| set.asked.sites.len()).sum();
+    if with < sites.len() {
+        let text = format!("{} without features", plural(sites.len() - with, "site"));
+        door.screen.note(&Line::of(Tone::Dim, &text))?;
+    }
+    Ok(exit::DONE)
+}
+
+/// Says where the versions come from.
+pub fn tell_source(door: &Door, fleet: &Fleet, resolved: &Resolved) -> Result<(), Failure> {
+    visit::warn_of_lock(door, fleet, resolved)?;
+    let text = match fleet.lock {
+        Some(_) => format!("from {}", fleet.lock_name()),
+        None => format!(
+            "there is no {}: these are the newest versions that fit today",
+            fleet.lock_name()
+        ),
+    };
+    Ok(door.screen.note(&Line::of(Tone::Dim, &text))?)
+}
+
+fn set_lines(solved: &Solved, columns: usize) -> Vec<Line> {
+    let sites = listed(&solved.asked.sites, columns.saturating_sub(14).max(24));
+    let mut head = Line::of(Tone::Strong, &sites);
+    if let Some(kind) = kind(&solved.asked) {
+        head = head.add(Tone::Dim, &format!("  {kind}"));
+    }
+    let mut lines = vec![head];
+    for (feature, chosen) in &solved.gets {
+        let pin = if chosen.held { " (held)" } else { "" };
+        let line =
+            Line::of(Tone::Plain, "  ").add(Tone::Good, &format!("{feature} {}", chosen.version));
+        lines.push(line.add(Tone::Warn, pin));
+        for reason in reasons(solved, feature) {
+            let line = Line::of(Tone::Plain, &format!("    {}", reason.said()));
+            lines.push(line.add(Tone::Dim, &reason.place()));
+        }
+    }
+    for (feature, at) in &solved.asked.opt_outs {
+        let line = Line::of(Tone::Plain, &format!("  no {feature}: opted out"));
+        lines.push(line.add(Tone::Dim, &format!(", {at}")));
+    }
+    lines
+}
+
+fn kind(asked: &AskedSet) -> Option<String> {
+    asked.set.platform.map(|platform| platform.to_string())
+}
+
+fn to_json(fleet: &Fleet, resolved: &Resolved, sites: &[SiteName]) -> Value {
+    let each: Vec<Value> = sites
+        .iter()
+        .map(|site| {
+            let Some(solved) = resolved.resolution.of_site(site) else {
+                return json!({ "site": site, "features": [] });
+            };
+            let features: Vec<Value> = solved
+                .gets
+                .iter()
+                .map(|(feature, chosen)| {
+                    let because: Vec<Value> = reasons(solved, feature)
+                        .iter()
+                        .map(super::because::Reason::to_json)
+                        .collect();
+                    json!({
+                        "feature": feature, "version": chosen.version, "digest": chosen.digest,
+                        "held": chosen.held, "because": because,
+                    })
+                })
+                .collect();
+            json!({ "site": site, "features": features })
+        })
+        .collect();
+    let lock = fleet.lock.as_ref().map(|_| fleet.lock_name());
+    json!({
+        "schema": 1, "environment": fleet.environment.name, "lock": lock,
+        "behind": resolved.behind, "sites": each,
+    })
+}

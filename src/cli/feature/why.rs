@@ -1,0 +1,188 @@
+//! `feature why SITE FEATURE`: why a site has that version and no newer one, or has it not.
+
+use std::collections::BTreeSet;
+
+use semver::Version;
+use serde_json::{Value, json};
+
+use super::because::{Reason, reasons};
+use crate::{
+    cli::{Door, Failure, Outcome, exit, flags::HostFlags, inventory::find, visit},
+    feature::{Catalog, Published, Solved},
+    inventory::{LayerName, Site},
+    model::{FeatureName, Problem},
+    pipeline::Fleet,
+    report::{Line, Tone},
+};
+
+/// Why a site has a feature in its version and no newer one, or has it not.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The site
+    site: String,
+    /// The feature
+    feature: String,
+}
+
+/// Explains.
+pub fn run(args: &Args, door: &Door) -> Outcome {
+    let fleet = visit::fleet(door, &HostFlags::default(), &[])?;
+    let site = find(&fleet.inventory, &args.site)?;
+    let catalog = fleet.registry.catalog()?;
+    let feature = known(&args.feature, &fleet, &catalog)?;
+    let resolved = fleet.resolve(std::slice::from_ref(&site.name))?;
+    let solved = resolved.resolution.of_site(&site.name);
+    let Some((solved, chosen)) = solved.and_then(|set| Some((set, set.gets.get(&feature)?))) else {
+        return absent(site, &feature, &fleet, door);
+    };
+    let reasons = reasons(solved, &feature);
+    let mut newer = newer(solved, &feature, &chosen.version, &catalog, &fleet);
+    if let Some(hold) = site.holds.get(&feature).filter(|_| chosen.held) {
+        let until = hold.until.map(|until| format!(" until {until}")).unwrap_or_default();
+        let reason = hold.reason.as_ref().map(|why| format!(" ({why})")).unwrap_or_default();
+        for (_, why) in &mut newer {
+            *why = format!("the hold{until}{reason}, {}", hold.from.at);
+        }
+    }
+    if door.screen.is_json() {
+        let newer: Vec<Value> = newer
+            .iter()
+            .map(|(version, why)| json!({ "version": version, "why_not": why }))
+            .collect();
+        door.screen.json(&json!({
+            "schema": 1, "site": site.name, "feature": feature, "version": chosen.version,
+            "held": chosen.held, "locked": fleet.lock.is_some() && resolved.behind.is_empty(),
+            "because": reasons.iter().map(Reason::to_json).collect::<Vec<_>>(), "newer": newer,
+        }))?;
+        return Ok(exit::DONE);
+    }
+    let mut lines = vec![
+        Line::of(Tone::Strong, site.name.as_str())
+            .add(Tone::Plain, " has ")
+            .add(Tone::Good, &format!("{feature} {}", chosen.version)),
+    ];
+    for reason in &reasons {
+        let line = Line::of(Tone::Plain, &format!("  {}", reason.said()));
+        lines.push(line.add(Tone::Dim, &reason.place()));
+    }
+    if newer.is_empty() {
+        lines.push(Line::of(Tone::Dim, "  it is the newest version that is published"));
+    } else {
+        lines.push(Line::of(Tone::Plain, "why no newer one:"));
+    }
+    let widest = newer.iter().map(|(version, _)| version.to_string().len()).max().unwrap_or(0);
+    for (version, why) in &newer {
+        let line = Line::of(Tone::Strong, &format!("  {:widest$}  ", version.to_string()));
+        lines.push(line.add(Tone::Plain, why));
+    }
+    door.screen.show(&lines)?;
+    super::resolve::tell_source(door, &fleet, &resolved)?;
+    Ok(exit::DONE)
+}
+
+/// A feature that somebody wants, published, or both.
+fn known(name: &str, fleet: &Fleet, catalog: &Catalog) -> Result<FeatureName, Failure> {
+    let wanted = fleet.inventory.sites().iter().flat_map(|site| &site.wants);
+    let all: BTreeSet<&FeatureName> =
+        catalog.keys().chain(wanted.map(|want| &want.feature)).collect();
+    if let Some(found) = all.iter().find(|known| known.as_str() == name) {
+        return Ok((*found).clone());
+    }
+    let problem = Problem::new(format!("there is no feature `{name}`"));
+    Err(Failure::usage(problem.suggest(name, all.iter().map(|known| known.as_str()))))
+}
+
+/// Newer versions, the newest first, each with what stands against it.
+fn newer(
+    solved: &Solved,
+    feature: &FeatureName,
+    chosen: &Version,
+    catalog: &Catalog,
+    fleet: &Fleet,
+) -> Vec<(Version, String)> {
+    let published = catalog.get(feature).into_iter().flatten().rev();
+    let newer = published.filter(|(version, _)| *version > chosen);
+    newer
+        .map(|(version, found)| (version.clone(), why_not(solved, feature, version, found, fleet)))
+        .collect()
+}
+
+fn why_not(
+    solved: &Solved,
+    feature: &FeatureName,
+    version: &Version,
+    found: &Published,
+    fleet: &Fleet,
+) -> String {
+    let asked = &solved.asked;
+    if let Some(why) = &found.yanked {
+        return format!("yanked: {why}");
+    }
+    if let Some(platform) = asked.set.platform.filter(|own| !found.platforms.contains(own)) {
+        let platforms: Vec<&str> = found.platforms.iter().map(|known| known.as_str()).collect();
+        return format!("it is for {} alone, and the site is {platform}", platforms.join(" and "));
+    }
+    let against = asked.asked.get(feature).into_iter().flatten();
+    let mut against = against.filter(|(requirement, _)| !requirement.covers(version));
+    if let Some((requirement, askers)) = against.next() {
+        let who = askers
+            .iter()
+            .next()
+            .map(|(through, at)| format!("{through} wants {requirement}, {at}"));
+        return who.unwrap_or_default();
+    }
+    let needs = solved.needs.get(feature).into_iter().flatten();
+    let mut needs = needs.filter(|(requirement, _)| !requirement.covers(version));
+    if let Some((requirement, askers)) = needs.next() {
+        let names: Vec<&str> = askers.iter().map(FeatureName::as_str).collect();
+        return format!("{} needs {requirement}", names.join(" and "));
+    }
+    if !version.pre.is_empty() {
+        return "a pre-release: nobody asks for it by name".to_owned();
+    }
+    let lacks = found.requires.iter().find(|(other, requirement)| {
+        solved.gets.get(*other).is_none_or(|chosen| !requirement.covers(&chosen.version))
+    });
+    let update = format!("fleetctl lock --update {feature}");
+    match (lacks, &fleet.lock) {
+        (Some((other, requirement)), _) => {
+            format!("it needs {other} {requirement}; to try: {update}")
+        }
+        (None, Some(_)) => format!("the lock; to move it: {update}"),
+        (None, None) => format!("it does not go with the others; to see why: {update}@{version}"),
+    }
+}
+
+/// Why the site has it not.
+fn absent(site: &Site, feature: &FeatureName, fleet: &Fleet, door: &Door) -> Outcome {
+    let mut because: Vec<String> = site
+        .opt_outs
+        .iter()
+        .filter(|out| out.feature == *feature)
+        .map(|out| match &out.from.who {
+            LayerName::Group(group) => format!("group {group} opted out, {}", out.from.at),
+            _ => format!("the site itself opted out, {}", out.from.at),
+        })
+        .collect();
+    if because.is_empty() {
+        because.push("none of its groups wants it, nor does it itself".to_owned());
+        let wants = fleet.inventory.sites().iter().flat_map(|site| &site.wants);
+        let groups: BTreeSet<String> = wants
+            .filter(|want| want.feature == *feature)
+            .map(|want| want.from.to_string())
+            .filter(|from| from.starts_with("group "))
+            .collect();
+        because.extend(groups.into_iter().map(|from| format!("it is wanted by {from}")));
+    }
+    if door.screen.is_json() {
+        door.screen.json(&json!({
+            "schema": 1, "site": site.name, "feature": feature, "version": null, "because": because,
+        }))?;
+        return Ok(exit::DONE);
+    }
+    let head = Line::of(Tone::Strong, site.name.as_str());
+    let mut lines = vec![head.add(Tone::Plain, &format!(" does not have {feature}"))];
+    lines.extend(because.iter().map(|text| Line::of(Tone::Plain, &format!("  {text}"))));
+    door.screen.show(&lines)?;
+    Ok(exit::DONE)
+}

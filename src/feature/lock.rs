@@ -1,0 +1,111 @@
+//! The lock: which version every requirement set has, until `fleetctl lock` moves it.
+//!
+//! A value and its text (`fleet.lock`), nothing more: whoever reads or writes the file hands in
+//! texts, and whoever resolves asks for what is locked. It names no sites and no lines of the
+//! inventory, so that neither a new site of a known kind nor a comment changes it.
+
+mod moves;
+mod read;
+mod write;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+pub use moves::{Move, moves};
+use semver::Version;
+
+use super::resolve::{AskedSet, Chosen, Needs, RequirementSet, Resolution, Solved, Through};
+use crate::model::{Digest, FeatureName, Requirement};
+
+/// What is locked for one environment.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Lock {
+    /// The identity of every version that some set has.
+    pub features: BTreeMap<FeatureName, BTreeMap<Version, Digest>>,
+    /// The answer to each requirement set.
+    pub sets: BTreeMap<RequirementSet, LockedSet>,
+}
+
+/// The locked answer to a requirement set, and why it is so.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LockedSet {
+    /// Which groups ask what of each feature.
+    pub asked: BTreeMap<FeatureName, BTreeMap<Requirement, BTreeSet<Through>>>,
+    /// What the versions require of each other.
+    pub needs: Needs,
+    /// Holds that were over when this was locked.
+    pub over: BTreeSet<FeatureName>,
+    /// The versions.
+    pub gets: BTreeMap<FeatureName, Version>,
+}
+
+impl Lock {
+    /// The lock that keeps `resolution`.
+    #[must_use]
+    pub fn of(resolution: &Resolution) -> Self {
+        let mut lock = Self::default();
+        for solved in &resolution.sets {
+            let asked = &solved.asked;
+            for (feature, chosen) in &solved.gets {
+                let versions = lock.features.entry(feature.clone()).or_default();
+                versions.insert(chosen.version.clone(), chosen.digest);
+            }
+            let askers = asked.asked.iter().map(|(feature, requirements)| {
+                let each = requirements.iter().map(|(requirement, askers)| {
+                    (requirement.clone(), askers.keys().cloned().collect())
+                });
+                (feature.clone(), each.collect())
+            });
+            let is_over = |(_, (_, is_over)): &(&FeatureName, &(_, bool))| *is_over;
+            let versions = solved
+                .gets
+                .iter()
+                .map(|(feature, chosen)| (feature.clone(), chosen.version.clone()));
+            let locked = LockedSet {
+                asked: askers.collect(),
+                needs: solved.needs.clone(),
+                over: asked.holds.iter().filter(is_over).map(|(name, _)| name.clone()).collect(),
+                gets: versions.collect(),
+            };
+            lock.sets.insert(asked.set.clone(), locked);
+        }
+        lock
+    }
+
+    /// What is locked for these sites; gives the question back where it is not locked.
+    ///
+    /// # Errors
+    /// The set itself, if nothing is locked for it.
+    pub fn answer(&self, asked: AskedSet) -> Result<Solved, Box<AskedSet>> {
+        let Some(locked) = self.sets.get(&asked.set) else { return Err(Box::new(asked)) };
+        let gets = locked.gets.iter().filter_map(|(feature, version)| {
+            let digest = *self.features.get(feature)?.get(version)?;
+            let held = asked.set.holds.contains_key(feature) && !locked.over.contains(feature);
+            Some((feature.clone(), Chosen { version: version.clone(), digest, held }))
+        });
+        let (gets, needs) = (gets.collect(), locked.needs.clone());
+        Ok(Solved { asked, gets, needs })
+    }
+
+    /// The versions that a new set would rather have than the newest: what others have, newest
+    /// first, and not because of a hold.
+    #[must_use]
+    pub fn preferred(&self) -> BTreeMap<FeatureName, Vec<Version>> {
+        let mut all: BTreeMap<FeatureName, BTreeSet<&Version>> = BTreeMap::new();
+        for (set, locked) in &self.sets {
+            let is_free = |feature: &&FeatureName| {
+                !set.holds.contains_key(*feature) || locked.over.contains(*feature)
+            };
+            for feature in locked.gets.keys().filter(is_free) {
+                all.entry(feature.clone()).or_default().extend(locked.gets.get(feature));
+            }
+        }
+        let newest_first = all.into_iter().map(|(name, versions)| {
+            let versions = versions.into_iter().rev().cloned().collect();
+            (name, versions)
+        });
+        newest_first.collect()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,125 @@
+//! The sites that a pattern means, in Ansible's order.
+
+use std::collections::HashSet;
+
+use super::{Effect, Matcher, Subscript, Word, split};
+use crate::{
+    inventory::Inventory,
+    model::{GroupName, Problem, Problems},
+};
+
+/// The sites that patterns mean together, as indices, in Ansible's order and each once. `flag` is
+/// what messages put before a word ("--limit "). Nothing written means all sites.
+pub(in crate::inventory) fn evaluate<'w>(
+    inventory: &Inventory,
+    patterns: impl IntoIterator<Item = &'w str>,
+    flag: &str,
+    problems: &mut Problems,
+) -> Vec<usize> {
+    let mut words = Vec::new();
+    for written in patterns.into_iter().flat_map(split) {
+        match Word::read(written) {
+            Ok(word) => words.push(word),
+            Err(why) => problems.push(Problem::new(format!("{flag}{written}: {why}"))),
+        }
+    }
+    words.sort_by_key(|word| word.effect);
+    let mut chosen: Vec<usize> = Vec::new();
+    let mut known: HashSet<usize> = HashSet::new();
+    if words.first().is_none_or(|word| word.effect != Effect::Add) {
+        chosen = inventory.ordered("all").to_vec();
+        known.extend(&chosen);
+    }
+    for word in &words {
+        let found = word.sites(inventory, flag, problems);
+        match word.effect {
+            Effect::Add => chosen.extend(found.into_iter().filter(|site| known.insert(*site))),
+            Effect::Keep | Effect::Remove => {
+                let found: HashSet<usize> = found.into_iter().collect();
+                chosen.retain(|site| found.contains(site) == (word.effect == Effect::Keep));
+                known = chosen.iter().copied().collect();
+            }
+        }
+    }
+    chosen
+}
+
+impl Word {
+    fn sites(&self, inventory: &Inventory, flag: &str, problems: &mut Problems) -> Vec<usize> {
+        // A site of exactly that name is meant, whatever else the word could be.
+        if let Some(site) = inventory.index.get(self.text.as_str()) {
+            return vec![*site];
+        }
+        let (mut found, has_group) = self.matches(inventory);
+        if found.is_empty() && !has_group {
+            problems.push(self.unmatched(inventory, flag));
+            return Vec::new();
+        }
+        if let (Some(subscript), false) = (self.subscript, found.is_empty()) {
+            let count = found.len();
+            found = subscript.apply(found);
+            if found.is_empty() {
+                let message = format!("{flag}{}: there is no such one", self.written);
+                let hint = format!("it counts from 0, and there are {count}");
+                problems.push(Problem::new(message).hint(hint));
+            }
+        }
+        found
+    }
+
+    /// The sites of matching groups, then matching sites: some perhaps twice, which a subscript
+    /// counts; and whether a group matches.
+    fn matches(&self, inventory: &Inventory) -> (Vec<usize>, bool) {
+        let mut found = Vec::new();
+        let mut has_group = false;
+        if let Matcher::Name(name) = &self.matcher {
+            has_group = inventory.groups.contains_key(name.as_str());
+            found.extend(inventory.ordered(name));
+            if !has_group || self.reaches_sites {
+                found.extend(inventory.index.get(name.as_str()));
+            }
+            return (found, has_group);
+        }
+        for group in inventory.group_order.iter().filter(|name| self.matcher.matches(name.as_str()))
+        {
+            has_group = true;
+            found.extend(inventory.ordered(group.as_str()));
+        }
+        let sites = inventory.sites.iter().zip(0..);
+        let meant = sites.filter(|(site, _)| self.matcher.matches(site.name.as_str()));
+        found.extend(meant.map(|(_, index)| index));
+        (found, has_group)
+    }
+
+    fn unmatched(&self, inventory: &Inventory, flag: &str) -> Problem {
+        let groups = inventory.groups.keys().map(GroupName::as_str);
+        let sites = inventory.sites.iter().map(|site| site.name.as_str());
+        let Self { text, written, .. } = self;
+        let message = match text.strip_prefix('@') {
+            Some(_) => format!("{flag}{written}: lists of sites are read in --limit only"),
+            None => format!("{flag}{written}: matches no site and no group"),
+        };
+        let problem = Problem::new(message).suggest(text, groups.chain(sites));
+        if problem.hint.is_none() && text == "localhost" {
+            return problem.hint("there is no implicit localhost: write it into the inventory");
+        }
+        problem
+    }
+}
+
+impl Subscript {
+    fn apply(self, found: Vec<usize>) -> Vec<usize> {
+        let (start, end) = match self {
+            Self::At(index) => {
+                let count = i64::try_from(found.len()).unwrap_or(i64::MAX);
+                let place = if index < 0 { count + index } else { index };
+                let Ok(place) = usize::try_from(place) else { return Vec::new() };
+                (place, place)
+            }
+            Self::Between(start, end) => (start, end),
+            Self::From(start) => (start, usize::MAX),
+        };
+        let length = end.checked_sub(start).map_or(0, |more| more.saturating_add(1));
+        found.into_iter().skip(start).take(length).collect()
+    }
+}

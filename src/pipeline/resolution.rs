@@ -1,0 +1,244 @@
+//! Which versions sites get: what is locked, and what the registry offers where nothing is.
+//!
+//! `deploy` and its like read the lock and ask the registry for nothing that is in it; `lock`
+//! lists the registry and makes the next lock. Neither writes a file: that is the door's.
+
+use std::collections::BTreeSet;
+
+use jiff::civil::Date;
+use semver::Version;
+
+use super::{Fleet, LoadError};
+use crate::{
+    feature::{
+        self, Ask, AskedSet, Catalog, Choice, OptOut, Resolution, Through, Update, requirement_sets,
+    },
+    inventory::{LayerName, Site},
+    model::{Digest, FeatureName, Position, Problem, Problems, SiteName, listed},
+};
+
+/// Which versions sites get, and whether the lock knew.
+#[derive(Debug, Clone, Default)]
+pub struct Resolved {
+    /// The answers.
+    pub resolution: Resolution,
+    /// Sites that ask for what the lock does not know, where there is a lock.
+    pub behind: BTreeSet<SiteName>,
+}
+
+impl Resolved {
+    /// What each site gets.
+    #[must_use]
+    pub fn choice(&self) -> Choice {
+        self.resolution.choice()
+    }
+}
+
+impl Fleet {
+    /// Chooses versions for these sites: what is locked, else what is published and nearest to
+    /// what is locked for others. Holds count whatever their day.
+    ///
+    /// # Errors
+    /// A registry that cannot be read, requirements that cannot be met, and, where only what is
+    /// locked may be deployed ([`Fleet::locked`]), everything that is not.
+    pub fn resolve(&self, sites: &[SiteName]) -> Result<Resolved, LoadError> {
+        let sets = requirement_sets(&self.asks(sites, None));
+        let Some(lock) = &self.lock else {
+            if self.locked && !sets.is_empty() {
+                return Err(LoadError::Wrong(self.never_locked().into()));
+            }
+            let catalog = self.registry.catalog()?;
+            let resolution = feature::resolve(sets, &catalog, None, &[])?;
+            return Ok(Resolved { resolution, behind: BTreeSet::new() });
+        };
+        let mut resolved = Resolved::default();
+        let mut missing = Vec::new();
+        for asked in sets {
+            match lock.answer(asked) {
+                Ok(solved) => resolved.resolution.sets.push(solved),
+                Err(asked) => missing.push(*asked),
+            }
+        }
+        if missing.is_empty() {
+            return Ok(resolved);
+        }
+        if self.locked {
+            let problems: Vec<Problem> =
+                missing.iter().map(|asked| self.not_locked(asked)).collect();
+            return Err(LoadError::Wrong(Problems(problems)));
+        }
+        resolved.behind = missing.iter().flat_map(|asked| asked.sites.iter().cloned()).collect();
+        let catalog = self.registry.catalog()?;
+        let found = feature::resolve(missing, &catalog, Some(lock), &[])?;
+        resolved.resolution.sets.extend(found.sets);
+        resolved.resolution.sets.sort_by(|one, other| one.asked.set.cmp(&other.asked.set));
+        Ok(resolved)
+    }
+
+    /// What all sites of the environment should have from now on: the next lock. Holds that were
+    /// meant to be over before `today` hold no more.
+    ///
+    /// # Errors
+    /// A registry that cannot be read, requirements that cannot be met, and updates of what no
+    /// site has.
+    pub fn relock(&self, today: Date, updates: &[Update]) -> Result<Resolution, LoadError> {
+        let sites: Vec<SiteName> =
+            self.inventory.sites().iter().map(|site| site.name.clone()).collect();
+        let catalog = self.registry.catalog()?;
+        self.still_published(&catalog, updates)?;
+        let sets = requirement_sets(&self.asks(&sites, Some(today)));
+        let resolution = feature::resolve(sets, &catalog, self.lock.as_ref(), updates)?;
+        let mut problems = Problems::default();
+        let known: BTreeSet<&FeatureName> =
+            resolution.sets.iter().flat_map(|solved| solved.gets.keys()).collect();
+        for feature in updates.iter().filter_map(|update| update.feature.as_ref()) {
+            if !known.contains(feature) {
+                let problem = Problem::new(format!("--update {feature}: no site has it"));
+                let names = known.iter().map(|known| known.as_str());
+                problems.push(problem.suggest(feature.as_str(), names));
+            }
+        }
+        problems.or(resolution).map_err(LoadError::NoTarget)
+    }
+
+    /// What is locked must still be in the registry, and the same: else a new lock would move sites,
+    /// or take over what somebody put in its place, without a word.
+    fn still_published(&self, catalog: &Catalog, updates: &[Update]) -> Result<(), Problems> {
+        let mut problems = Problems::default();
+        let moves = |feature: &FeatureName| {
+            updates.iter().any(|update| update.feature.as_ref().is_none_or(|name| name == feature))
+        };
+        for (feature, versions) in self.lock.iter().flat_map(|lock| &lock.features) {
+            for (version, locked) in versions {
+                match catalog.get(feature).and_then(|published| published.get(version)) {
+                    Some(found) if found.digest == *locked => {}
+                    Some(found) => {
+                        problems.push(self.replaced(feature, version, *locked, found.digest));
+                    }
+                    None if moves(feature) => {}
+                    None => {
+                        let name = self.lock_name();
+                        let message =
+                            format!("{feature} {version} is in {name}, and not in the registry");
+                        problems.push(Problem::new(message).hint(format!(
+                            "restore it; or move its sites on purpose: fleetctl lock --update {feature}"
+                        )));
+                    }
+                }
+            }
+        }
+        problems.or(())
+    }
+
+    /// What these sites ask for. With `today`, holds of days before it are over.
+    #[must_use]
+    pub fn asks(&self, sites: &[SiteName], today: Option<Date>) -> Vec<Ask> {
+        let found = sites.iter().filter_map(|name| self.inventory.site(name.as_str()));
+        found.map(|site| ask(site, today)).collect()
+    }
+
+    /// What a site has as far as can be told without the registry: what is locked for it, else
+    /// what it asks for.
+    #[must_use]
+    pub fn features_of(&self, site: &Site) -> BTreeSet<FeatureName> {
+        let wants = site.wants.iter().map(|want| want.feature.clone());
+        let locked = self.lock.as_ref().and_then(|lock| {
+            let asked = requirement_sets(&[ask(site, None)]).into_iter().next()?;
+            lock.sets.get(&asked.set)
+        });
+        let locked = locked.into_iter().flat_map(|locked| locked.gets.keys().cloned());
+        wants.chain(locked).collect()
+    }
+
+    fn never_locked(&self) -> Problem {
+        let name = self.lock_name();
+        Problem::new(format!("there is no {name}, and only what is locked may be deployed"))
+            .hint("write it with `fleetctl lock` and commit it; or take the newest versions that fit with --no-locked")
+    }
+
+    fn not_locked(&self, asked: &AskedSet) -> Problem {
+        let name = self.lock_name();
+        let asks = if asked.sites.len() == 1 { "asks" } else { "ask" };
+        let sites = listed(&asked.sites, 60);
+        let mut message = format!("{name} does not have what {sites} {asks} for:");
+        let mut place: Option<&Position> = None;
+        for (feature, requirements) in &asked.asked {
+            for (requirement, askers) in requirements {
+                for (through, at) in askers {
+                    message.push_str(&format!("\n    {feature} {requirement}  {through}, {at}"));
+                    place = place.max(Some(at));
+                }
+            }
+        }
+        for (feature, at) in &asked.opt_outs {
+            message.push_str(&format!("\n    no {feature}  {at}"));
+        }
+        for (feature, (at, _)) in &asked.holds {
+            let version = asked.set.holds.get(feature).map(ToString::to_string);
+            let version = version.unwrap_or_default();
+            message.push_str(&format!("\n    {feature} held at {version}  {at}"));
+        }
+        if let Some(platform) = asked.set.platform {
+            message.push_str(&format!("\n    for the platform {platform}"));
+        }
+        let problem = match place {
+            Some(at) => Problem::at(at, message),
+            None => Problem::new(message),
+        };
+        problem.hint(format!("run `fleetctl lock`, look at what it changes, and commit {name}"))
+    }
+
+    /// What to say of a version whose content is not what was chosen.
+    pub(super) fn replaced(
+        &self,
+        feature: &FeatureName,
+        version: &Version,
+        chosen: Digest,
+        found: Digest,
+    ) -> Problem {
+        let by = if self.lock.is_some() { self.lock_name() } else { "what was chosen".to_owned() };
+        let message = format!(
+            "{feature} {version} in the registry is not the one of {by}\n    {by}: {chosen}\n    registry: {found}"
+        );
+        Problem::new(message).hint(
+            "published versions never change: find out who replaced it, or, if the new content is meant, publish it as a new version",
+        )
+    }
+
+    /// The lock's file name.
+    #[must_use]
+    pub fn lock_name(&self) -> String {
+        self.project.lock_name(&self.environment)
+    }
+}
+
+fn ask(site: &Site, today: Option<Date>) -> Ask {
+    let wants = site.wants.iter().map(|want| feature::Want {
+        feature: want.feature.clone(),
+        requirement: want.requirement.clone(),
+        through: match &want.from.who {
+            LayerName::Group(group) => Through::Group(group.clone()),
+            _ => Through::Site,
+        },
+        at: want.from.at.clone(),
+    });
+    let wants: Vec<feature::Want> = wants.collect();
+    // A site's own want is stronger than the opt-out of one of its groups.
+    let is_wanted = |feature: &FeatureName| wants.iter().any(|want| want.feature == *feature);
+    let opt_outs = site.opt_outs.iter().filter(|out| !is_wanted(&out.feature));
+    let holds = site.holds.values().map(|hold| feature::Hold {
+        feature: hold.feature.clone(),
+        version: hold.version.clone(),
+        is_over: today.zip(hold.until).is_some_and(|(today, until)| until < today),
+        at: hold.from.at.clone(),
+    });
+    Ask {
+        site: site.name.clone(),
+        platform: site.settings.platform,
+        opt_outs: opt_outs
+            .map(|out| OptOut { feature: out.feature.clone(), at: out.from.at.clone() })
+            .collect(),
+        holds: holds.collect(),
+        wants,
+    }
+}
