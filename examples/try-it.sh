@@ -124,6 +124,10 @@ write_project
 run 0 cat inventory/sites.yml
 show_sites
 
+say 'Which version each site gets is decided once, written down, and stays until somebody moves it.'
+run 0 fleetctl lock
+run 0 fleetctl feature resolve
+
 say 'What a deploy to the group would do. Nothing is changed yet.'
 run 10 fleetctl plan --group forms
 
@@ -140,6 +144,7 @@ say 'Version 2.2.0 is published. One site has a forgotten plugin of its own that
     >/var/www/delft-cycles.example/wp-content/mu-plugins/00-old-form.php
     kill -USR2 "$(cat /run/php/php*-fpm.pid)"'
 run 0 fleetctl feature publish features/contact-form
+run 0 fleetctl lock --update contact-form
 run 6 fleetctl deploy --feature contact-form --yes
 
 say 'The batch of the sick site went back; what was confirmed before it stays.'
