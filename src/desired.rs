@@ -170,8 +170,8 @@ struct Placing<'a> {
 
 impl Placing<'_> {
     fn templates(&mut self, placed: &mut Placed) {
-        let shelf = Arc::clone(&placed.shelf);
-        for (path, (side, index)) in &shelf.templates {
+        let common = Arc::clone(&placed.shelf);
+        for (path, (side, index)) in &common.templates {
             if let Some(content) = self.render(*index, *side) {
                 placed.tainted |= content.is_tainted();
                 placed.rendered.insert(path.clone(), content);

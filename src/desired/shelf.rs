@@ -40,14 +40,14 @@ impl Ingredient {
     }
 
     fn fill_shelf(&self, platform: Platform) -> Result<Shelf, Problems> {
-        let (feature, mut shelf) = (&self.feature, Shelf::default());
+        let (feature, mut filled) = (&self.feature, Shelf::default());
         let mut sources = BTreeMap::new();
         for (place, origin) in layout(feature, &self.tree, platform)? {
             let path = place.in_release(&feature.name);
             match origin {
                 Origin::File(from) => {
                     let Some(entry) = self.files.get(from.as_str()) else { continue };
-                    shelf.entries.insert(path.clone(), entry.clone());
+                    filled.entries.insert(path.clone(), entry.clone());
                     let source = Source::Artifact {
                         feature: feature.name.clone(),
                         version: feature.version.clone(),
@@ -56,14 +56,14 @@ impl Ingredient {
                     sources.insert(path, source);
                 }
                 Origin::Link { target, .. } => {
-                    shelf.entries.insert(path, Entry::Link { target });
+                    filled.entries.insert(path, Entry::Link { target });
                 }
                 Origin::Template(index) => {
-                    shelf.templates.insert(path, (place.side, index));
+                    filled.templates.insert(path, (place.side, index));
                 }
             }
         }
-        shelf.sources = Arc::new(sources);
-        Ok(shelf)
+        filled.sources = Arc::new(sources);
+        Ok(filled)
     }
 }

@@ -193,7 +193,8 @@ fn pack(list: List, room: &AtomicU64, pour: &mut PourThis<'_>) -> Result<Parcel,
     let text = |why: io::Error| why.to_string();
     let take = |left: u64| left.checked_sub(size);
     if room.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).is_ok() {
-        let bytes = fill(list, pour, Vec::new())?;
+        let mut bytes = fill(list, pour, Vec::new())?;
+        bytes.shrink_to_fit();
         return Ok(Parcel { blob: Blob::Shared(bytes.into()), _file: None });
     }
     let file = NamedTempFile::new().map_err(text)?;

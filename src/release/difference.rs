@@ -32,7 +32,7 @@ pub struct LineDifference {
 }
 
 impl LineDifference {
-    /// Compares sorted lines.
+    /// Compares lines.
     fn between(old: Vec<String>, new: Vec<String>) -> Self {
         let mut found = Self { drop: old.into_iter().collect(), add: new.into_iter().collect() };
         found.leave_out_what_stays();

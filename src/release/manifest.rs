@@ -127,7 +127,7 @@ pub(super) fn sorted(lines: impl Iterator<Item = String>) -> Vec<String> {
 }
 
 /// Lines with their line breaks.
-pub(super) fn text(lines: Vec<String>) -> String {
+pub(super) fn text(lines: &[String]) -> String {
     lines.iter().flat_map(|line| [line, "\n"]).collect()
 }
 
@@ -154,7 +154,7 @@ impl Manifest {
     /// The origins and links alone.
     #[must_use]
     pub fn about_text(&self) -> String {
-        text(self.about_lines())
+        text(&self.about_lines())
     }
 
     /// The body digest: that of all three parts, without making the first two anew.

@@ -56,7 +56,7 @@ impl Tree {
     /// Both as texts.
     #[must_use]
     pub fn texts(&self) -> [String; 2] {
-        [self.lines(), self.sums()].map(super::manifest::text)
+        [self.lines(), self.sums()].map(|lines| super::manifest::text(&lines))
     }
 
     /// The digest of both texts, one after the other.
@@ -81,24 +81,19 @@ impl Tree {
         let (mut ours, mut theirs) = (self.iter().peekable(), newer.iter().peekable());
         // A tree that is shared needs no look at its entries.
         let same = Arc::ptr_eq(&self.0, &newer.0);
-        iter::from_fn(move || {
-            while !same {
-                let order = match (ours.peek(), theirs.peek()) {
-                    (Some((our, _)), Some((their, _))) => our.cmp(their),
-                    (Some(_), None) => Ordering::Less,
-                    (None, Some(_)) => Ordering::Greater,
-                    (None, None) => break,
-                };
-                let old = if order.is_le() { ours.next() } else { None };
-                let new = if order.is_ge() { theirs.next() } else { None };
-                let (path, _) = old.or(new)?;
-                let change = (path, old.map(|(_, entry)| entry), new.map(|(_, entry)| entry));
-                if change.1 != change.2 {
-                    return Some(change);
-                }
-            }
-            None
-        })
+        let mut next = move || {
+            let order = match (ours.peek(), theirs.peek()) {
+                (Some((our, _)), Some((their, _))) => our.cmp(their),
+                (Some(_), None) => Ordering::Less,
+                (None, Some(_)) => Ordering::Greater,
+                (None, None) => return None,
+            };
+            let old = if order.is_le() { ours.next() } else { None };
+            let new = if order.is_ge() { theirs.next() } else { None };
+            let (path, _) = old.or(new)?;
+            Some((path, old.map(|(_, entry)| entry), new.map(|(_, entry)| entry)))
+        };
+        iter::from_fn(move || if same { None } else { next() }).filter(|(_, old, new)| old != new)
     }
 
     /// Bytes of all files together.
