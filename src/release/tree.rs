@@ -171,6 +171,11 @@ mod tests {
         second.insert("b".into(), Entry::Link { target: "a".into() });
         assert_ne!(second.digest(), digest);
         assert_eq!((first.digest(), first.len()), (digest, 2));
+        // What nobody else holds is changed in its place.
+        let changed = second.digest();
+        second.remove("b");
+        assert_ne!(second.digest(), changed);
+        assert_eq!(second.digest(), digest);
     }
 
     #[test]
