@@ -4,17 +4,24 @@
 //! decided here: `public/<feature>/` is what browsers may fetch, `private/<feature>/` what only
 //! the host reads, and one generated loader is how the platform finds the features.
 
+mod grow;
 mod loader;
+mod shelf;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{collections::BTreeMap, sync::Arc};
 
 use semver::Version;
 
+use grow::grow;
+pub use grow::recipe;
+use shelf::Shelf;
+pub use shelf::Shelves;
+
 use crate::{
-    feature::{Feature, Layout, Origin, Side, layout},
+    feature::{Feature, Side},
     model::{Content, Digest, FeatureName, Platform, Position, Problem, Problems, SiteName},
-    release::{Entry, Manifest, Part, Source, TreePath, Wanted, WantedLink, ancestors},
-    resource::{GateSpec, HostPath},
+    release::{Entry, Manifest, Part, Source, Sources, Tree, TreePath, Wanted, WantedLink},
+    resource::HostPath,
     template::{Templates, Variables},
 };
 
@@ -31,6 +38,8 @@ pub struct Ingredient {
     pub files: BTreeMap<String, Entry>,
     /// The texts of its templates, in the order of [`Feature::templates`].
     pub templates: Vec<String>,
+    /// What of it is the same at all sites of a platform.
+    pub shelves: Shelves,
 }
 
 /// A site, as far as its release depends on it.
@@ -64,12 +73,12 @@ pub struct Context<'a> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Placed {
     part: Part,
-    entries: BTreeMap<TreePath, Entry>,
-    sources: BTreeMap<TreePath, Source>,
+    shelf: Arc<Shelf>,
+    /// Whether its files are those of its artifact, so that equal versions have equal files.
+    fresh: bool,
+    rendered: BTreeMap<TreePath, Content>,
     links: BTreeMap<HostPath, WantedLink>,
     tainted: bool,
-    /// Its health gates.
-    pub gates: Vec<GateSpec>,
 }
 
 /// Places a published feature at a site.
@@ -94,8 +103,8 @@ pub fn place(
         let hint = format!("opt out with `features: {{ {}: false }}`", feature.name);
         return Err(Problem::at(context.at, message).hint(hint).into());
     }
-    let layout = layout(feature, &ingredient.tree, platform)?;
-    let (placed, problems) = fill(ingredient, context, templates, platform, &layout);
+    let shelf = ingredient.shelf(platform)?;
+    let (placed, problems) = fill(ingredient, context, templates, platform, shelf);
     problems.or(placed)
 }
 
@@ -108,8 +117,8 @@ pub fn place_what_fits(
     templates: &Templates,
 ) -> (Placed, Problems) {
     let platform = context.platform.unwrap_or(Platform::Static);
-    let layout = layout(&ingredient.feature, &ingredient.tree, platform).unwrap_or_default();
-    fill(ingredient, context, templates, platform, &layout)
+    let shelf = ingredient.shelf(platform).unwrap_or_default();
+    fill(ingredient, context, templates, platform, shelf)
 }
 
 fn fill(
@@ -117,7 +126,7 @@ fn fill(
     context: &Context<'_>,
     templates: &Templates,
     platform: Platform,
-    layout: &Layout,
+    shelf: Arc<Shelf>,
 ) -> (Placed, Problems) {
     let feature = &ingredient.feature;
     let mut variables = context.variables.clone();
@@ -135,13 +144,13 @@ fn fill(
             digest: ingredient.digest,
             entry: entry_of(feature, platform),
         },
-        entries: BTreeMap::new(),
-        sources: BTreeMap::new(),
+        shelf,
+        fresh: true,
+        rendered: BTreeMap::new(),
         links: BTreeMap::new(),
         tainted: false,
-        gates: feature.health.clone(),
     };
-    placing.files(layout, &mut placed);
+    placing.templates(&mut placed);
     placing.links(platform, &mut placed);
     (placed, placing.problems)
 }
@@ -160,31 +169,12 @@ struct Placing<'a> {
 }
 
 impl Placing<'_> {
-    fn files(&mut self, layout: &Layout, placed: &mut Placed) {
-        let feature = &self.ingredient.feature;
-        for (place, origin) in layout {
-            let path = place.in_release(&feature.name);
-            match origin {
-                Origin::File(from) => {
-                    let Some(entry) = self.ingredient.files.get(from.as_str()) else { continue };
-                    placed.entries.insert(path.clone(), entry.clone());
-                    let source = Source::Artifact {
-                        feature: feature.name.clone(),
-                        version: feature.version.clone(),
-                        path: from.as_str().to_owned(),
-                    };
-                    placed.sources.insert(path, source);
-                }
-                Origin::Link { target, .. } => {
-                    placed.entries.insert(path, Entry::Link { target: target.clone() });
-                }
-                Origin::Template(index) => {
-                    if let Some(content) = self.render(*index, place.side) {
-                        placed.tainted |= content.is_tainted();
-                        placed.entries.insert(path.clone(), entry_for(&content));
-                        placed.sources.insert(path, Source::Rendered(content));
-                    }
-                }
+    fn templates(&mut self, placed: &mut Placed) {
+        let common = Arc::clone(&placed.shelf);
+        for (path, (side, index)) in &common.templates {
+            if let Some(content) = self.render(*index, *side) {
+                placed.tainted |= content.is_tainted();
+                placed.rendered.insert(path.clone(), content);
             }
         }
     }
@@ -268,10 +258,10 @@ pub fn keep(name: &FeatureName, base: &Manifest, root: &str, adopt: bool) -> Opt
     Some(Placed {
         part,
         links: links.map(link).collect(),
-        entries,
-        sources: BTreeMap::new(),
+        shelf: Arc::new(Shelf { entries, ..Shelf::default() }),
+        fresh: false,
+        rendered: BTreeMap::new(),
         tainted,
-        gates: Vec::new(),
     })
 }
 
@@ -281,20 +271,31 @@ pub fn lend_sources(kept: &mut Placed, fresh: &Placed) {
     if kept.part.digest != fresh.part.digest {
         return;
     }
-    for (path, source) in &fresh.sources {
-        if kept.entries.get(path) == fresh.entries.get(path) {
-            kept.sources.insert(path.clone(), source.clone());
-        }
-    }
+    let kept = Arc::make_mut(&mut kept.shelf);
+    let lent = |path: &TreePath, entry: &Entry, source: &Source| {
+        let same = kept.entries.get(path) == Some(entry);
+        same.then(|| (path.clone(), source.clone()))
+    };
+    let shelf = &fresh.shelf;
+    let files = shelf
+        .sources
+        .iter()
+        .filter_map(|(path, source)| lent(path, shelf.entries.get(path)?, source));
+    let rendered = fresh.rendered.iter().filter_map(|(path, content)| {
+        lent(path, &entry_for(content), &Source::Rendered(content.clone()))
+    });
+    kept.sources = Arc::new(files.chain(rendered).collect());
 }
 
-/// Puts the features of a site together, with the loader and the links of its platform.
+/// Puts the features of a site together, with the loader and the links of its platform. `grown`
+/// is a tree from the same [`recipe`].
 ///
 /// # Errors
 /// Two features that want one link, or a site without a place for them.
 pub fn assemble(
     context: &Context<'_>,
     placed: &BTreeMap<FeatureName, Placed>,
+    grown: Option<Tree>,
 ) -> Result<Wanted, Problems> {
     let mut problems = Problems::default();
     let mut wanted = Wanted {
@@ -303,16 +304,18 @@ pub fn assemble(
         owner: context.owner.map(str::to_owned),
         group: context.group.map(str::to_owned),
         manifest: Manifest::default(),
-        sources: BTreeMap::new(),
+        sources: Sources::default(),
         links: BTreeMap::new(),
         hard_links: context.hard_links,
         keep: context.keep,
     };
     for (name, placed) in placed {
         wanted.manifest.features.insert(name.clone(), placed.part.clone());
-        wanted.manifest.entries.extend(placed.entries.clone());
         wanted.manifest.tainted |= placed.tainted;
-        wanted.sources.extend(placed.sources.clone());
+        wanted.sources.share(&placed.shelf.sources);
+        for (path, content) in &placed.rendered {
+            wanted.sources.insert(path.clone(), Source::Rendered(content.clone()));
+        }
         for (at, link) in &placed.links {
             let taken = wanted.links.insert(at.clone(), link.clone());
             if taken.is_some_and(|other| other.target != link.target) {
@@ -321,26 +324,28 @@ pub fn assemble(
             }
         }
     }
-    if !placed.is_empty() {
-        mount(context, &mut wanted, &mut problems);
-    }
-    add_directories(&mut wanted.manifest);
+    let loader = if placed.is_empty() { None } else { mount(context, &mut wanted, &mut problems) };
+    wanted.manifest.entries = grown.unwrap_or_else(|| grow(placed, loader));
     wanted.manifest.links =
         wanted.links.iter().map(|(at, link)| (at.clone(), link.target.clone())).collect();
     problems.or(wanted)
 }
 
-fn mount(context: &Context<'_>, wanted: &mut Wanted, problems: &mut Problems) {
+fn mount(
+    context: &Context<'_>,
+    wanted: &mut Wanted,
+    problems: &mut Problems,
+) -> Option<(TreePath, Entry)> {
     let (Some(platform), Some(docroot)) = (context.platform, context.docroot) else {
         let what = if context.platform.is_none() { "platform" } else { "docroot" };
         let message = format!("{} gets features, but has no {what}", context.site);
         let hint = "features reach a page through links in its docroot";
         problems.push(Problem::at(context.at, message).hint(hint));
-        return;
+        return None;
     };
     let (path, text) = loader::text(platform, &wanted.manifest.features);
     let loader = Content::Plain(text.into_bytes().into());
-    wanted.manifest.entries.insert(path.to_owned(), entry_for(&loader));
+    let entry = entry_for(&loader);
     wanted.sources.insert(path.to_owned(), Source::Rendered(loader));
     for (at, to, make_parent) in loader::links(platform) {
         let link = WantedLink {
@@ -350,15 +355,7 @@ fn mount(context: &Context<'_>, wanted: &mut Wanted, problems: &mut Problems) {
         };
         wanted.links.insert(format!("{docroot}/{at}"), link);
     }
-}
-
-fn add_directories(manifest: &mut Manifest) {
-    let sides = [Side::Public, Side::Private].map(|side| side.as_str().to_owned());
-    let above: BTreeSet<TreePath> =
-        manifest.entries.keys().flat_map(|path| ancestors(path)).map(str::to_owned).collect();
-    for path in above.into_iter().chain(sides) {
-        manifest.entries.insert(path, Entry::Directory { mode: 0o755 });
-    }
+    Some((path.to_owned(), entry))
 }
 
 /// All places outside a release at which this site may have links, whatever its features: what a

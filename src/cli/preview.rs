@@ -122,19 +122,20 @@ fn is_file(entry: &Entry) -> bool {
 }
 
 fn files(old: Option<&Manifest>, new: &Manifest) -> Files {
-    let nothing = BTreeMap::new();
-    let old = old.map_or(&nothing, |old| &old.entries);
-    let mut files = Files::default();
-    for (path, entry) in new.entries.iter().filter(|(_, entry)| is_file(entry)) {
-        match old.get(path) {
-            None => files.added += 1,
-            Some(before) if before == entry => files.kept += 1,
-            Some(_) => files.changed += 1,
+    let old = old.map(|old| old.entries.clone()).unwrap_or_default();
+    let mut files = Files {
+        kept: new.entries.values().filter(|entry| is_file(entry)).count(),
+        ..Files::default()
+    };
+    for (_, before, after) in old.changes(&new.entries) {
+        match (before, after.filter(|entry| is_file(entry))) {
+            (None, Some(_)) => files.added += 1,
+            (Some(_), Some(_)) => files.changed += 1,
+            (Some(entry), None) if after.is_none() && is_file(entry) => files.removed += 1,
+            _ => {}
         }
     }
-    let gone =
-        old.iter().filter(|(path, entry)| is_file(entry) && !new.entries.contains_key(*path));
-    files.removed = gone.count();
+    files.kept -= files.changed + files.added;
     files
 }
 

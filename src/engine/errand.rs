@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use super::{
     gates::health,
     host::{Answer, Rights, StepError},
-    scripts::{Activation, Confirmation, Rise, UndoStep, library},
+    scripts::{Activation, Confirmation, Rise, UndoStep},
     site::{Desire, SHORT, Site},
 };
 use crate::{
@@ -119,7 +119,7 @@ impl Site {
         }
         let answer = answer?;
         self.place.library = Some(self.place.library_path());
-        self.shared.cache.store(self.mouth.site(), deployment.id, &wanted.manifest.texts());
+        self.shared.cache.store(self.mouth.site(), deployment.id, &wanted.manifest);
         self.mouth.done(Step::Stage, begun, answer.sent, Some(deployment.name.to_string()));
         Ok(answer)
     }
@@ -139,11 +139,11 @@ impl Site {
         wanted: &Arc<Wanted>,
         seen: &Observation,
     ) -> Result<Answer, StepError> {
-        let library = self.place.library.is_none().then(|| library().text.as_str());
+        let library = self.place.library.is_none();
         let deliver = Deliver { difference, new_salt: deployment.new_salt.as_ref(), library };
         let stream = self.shared.parcels.stream(wanted, &deliver).await;
         let stream = stream.map_err(|why| refused("content", why))?;
-        let patience = UPLOAD * (1 + wanted.manifest.size() / 10_000_000);
+        let patience = UPLOAD * (1 + wanted.manifest.entries.size() / 10_000_000);
         let lock = self.lock(seen);
         let make = |marker: &str| self.place.stage(marker, &lock, deployment, wanted);
         self.host.run(Rights::Owner, &stream.blobs, Duration::from_secs(patience), make).await

@@ -157,9 +157,14 @@ impl Host {
         let script = make(&marker);
         let (script, mut first) = self.with_password(&rights, script, &marker, stdin.is_empty());
         first.extend_from_slice(stdin);
-        let brief = script.brief().map(|brief| brief.packed(&rights));
-        let whole = [script.packed(&rights), script.plain(&rights)];
-        for command in brief.into_iter().chain(whole) {
+        // Each is made only where the one before it did not do.
+        let forms: [fn(&Script, &As) -> Option<String>; 3] = [
+            |script, rights| Some(script.brief()?.packed(rights)),
+            |script, rights| Some(script.packed(rights)),
+            |script, rights| Some(script.plain(rights)),
+        ];
+        for form in forms {
+            let Some(command) = form(&script, &rights) else { continue };
             let io = Io { stdin: first.clone(), deadline, cap: CAP, cancel: None };
             let output = transport.exec(command.as_bytes(), io).await.map_err(|why| {
                 match why {

@@ -17,7 +17,7 @@ use crate::{
     model::{Digest, ReleaseName, RunId, Secret},
     plan::{Base, Decision, Deviation, Holder, Observation, Policy, deviations, plan},
     playbook::Reload,
-    release::{Manifest, Record, Source, TreePath, Verb, Wanted, identity},
+    release::{Manifest, Record, Sources, Verb, Wanted, identity},
     resource::{GateSpec, HostPath},
 };
 
@@ -31,7 +31,7 @@ pub type Make =
     Arc<dyn Fn(&Observation, Option<&Base>) -> Result<Wanted, Vec<String>> + Send + Sync>;
 
 /// Finds the contents of a release that is on the host, as far as they are to be had.
-pub type Supply = Arc<dyn Fn(&Manifest) -> BTreeMap<TreePath, Source> + Send + Sync>;
+pub type Supply = Arc<dyn Fn(&Manifest) -> Sources + Send + Sync>;
 
 /// What a site should become, as far as that can be said before it was read.
 #[derive(Clone)]
@@ -212,7 +212,7 @@ impl Site {
             Desire::After { look, .. } => look.clone(),
             Desire::Back { .. } | Desire::Nothing => Vec::new(),
         };
-        let body = wanted.as_ref().map(|wanted| wanted.manifest.texts().body());
+        let body = wanted.as_ref().map(|wanted| wanted.manifest.body());
         let mut seen = self.probe(body, &look).await?;
         self.place.flock = seen.flock;
         // Known from now on, so that no script has to ask again.
@@ -231,7 +231,7 @@ impl Site {
             Desire::After { make, .. } => match make(&seen, self.base_of(&seen, None).as_ref()) {
                 Ok(wanted) => {
                     let wanted = Arc::new(wanted);
-                    let body = wanted.manifest.texts().body();
+                    let body = wanted.manifest.body();
                     if seen.current.as_ref().is_some_and(|current| current.body == Some(body)) {
                         // Only now it is known that nothing changes, so contents must be read.
                         seen = self.probe(Some(body), &look).await?;
@@ -298,14 +298,12 @@ impl Site {
         if identity(body, current.about.tainted, &salt) != id {
             return None;
         }
-        let known = wanted.filter(|wanted| wanted.texts().body() == body).cloned();
-        let manifest = known
-            .or_else(|| self.shared.cache.load(self.mouth.site(), id, body))
-            .or_else(|| {
-                let texts = current.texts.as_ref()?;
-                self.shared.cache.store(self.mouth.site(), id, texts);
-                Manifest::read(texts).ok()
-            })?;
+        let (cache, site) = (&self.shared.cache, self.mouth.site());
+        let known = wanted.filter(|wanted| wanted.body() == body).cloned();
+        let manifest = known.or_else(|| cache.load(site, id, body)).or_else(|| {
+            let manifest = Manifest::read(current.texts.as_ref()?).ok()?;
+            Some(cache.store(site, id, &manifest))
+        })?;
         let found = deviations(current, &manifest);
         Some(Base {
             name,

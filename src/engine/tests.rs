@@ -24,7 +24,7 @@ use crate::{
     event::{Batches, Budget, Event, OnAbort, Schedule, Share, Slot, Stamped},
     model::{Content, Digest, Outcome, RunId, SiteName},
     plan::{Decision, Holder},
-    release::{Entry, Manifest, Source, Wanted, WantedLink},
+    release::{Entry, Manifest, Source, Sources, Wanted, WantedLink},
     resource::{Check, GateSpec},
     transport::ssh::Keys,
 };
@@ -58,7 +58,7 @@ fn wanted(root: &Path, files: &[(&str, &str)], links: &[&str]) -> Wanted {
         owner: None,
         group: None,
         manifest,
-        sources,
+        sources: sources.into(),
         links: links.iter().map(link).collect(),
         hard_links: true,
         keep: 2,
@@ -241,7 +241,7 @@ async fn a_release_is_deployed_changed_repaired_and_taken_back() {
     });
     // First where it is not to be had, and so refused before anything is touched.
     let (journal, supply) =
-        (read("srv/.fleetctl/journal"), Arc::new(|_: &Manifest| BTreeMap::new()));
+        (read("srv/.fleetctl/journal"), Arc::new(|_: &Manifest| Sources::default()));
     let none = Desire::Back { to: None, frame: Arc::clone(&frame), supply };
     let refused = run("r8", none, root, vec![gate("true")], true).await;
     assert!(refused.why.contains("public/y.js must be sent"), "{}", refused.why);

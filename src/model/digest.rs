@@ -11,6 +11,28 @@ use thiserror::Error;
 #[serde(try_from = "String", into = "String")]
 pub struct Digest([u8; 32]);
 
+/// A digest under way: what several digests begin with is hashed once for all of them.
+#[derive(Clone)]
+pub struct Hashing(Sha256);
+
+impl Hashing {
+    /// Begins with several pieces, read as one.
+    #[must_use]
+    pub fn of_parts<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> Self {
+        let mut hash = Sha256::new();
+        for part in parts {
+            hash.update(part);
+        }
+        Self(hash)
+    }
+
+    /// The digest of what it began with and of `rest`, read as one.
+    #[must_use]
+    pub fn then(&self, rest: &[u8]) -> Digest {
+        Digest(self.0.clone().chain_update(rest).finalize().into())
+    }
+}
+
 /// The text is not 64 hexadecimal characters.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{0:?} is not a SHA-256 digest (64 hexadecimal characters)")]
@@ -26,11 +48,7 @@ impl Digest {
     /// The digest of several pieces, read as one.
     #[must_use]
     pub fn of_parts<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> Self {
-        let mut hash = Sha256::new();
-        for part in parts {
-            hash.update(part);
-        }
-        Self(hash.finalize().into())
+        Hashing::of_parts(parts).then(b"")
     }
 
     /// A digest from the 32 bytes a hash function gave.
@@ -108,6 +126,8 @@ mod tests {
         assert_eq!(Digest::of(b"").to_string(), text);
         assert_eq!(text.parse::<Digest>(), Ok(Digest::of(b"")));
         assert_eq!(Digest::of_parts([&b"a"[..], b"b"]), Digest::of(b"ab"));
+        let begun = Hashing::of_parts([&b"a"[..], b"b"]);
+        assert_eq!([begun.then(b"c"), begun.then(b"d")], [b"abc", b"abd"].map(|b| Digest::of(b)));
     }
 
     #[test]

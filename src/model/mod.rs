@@ -20,7 +20,7 @@ pub mod yaml;
 
 pub use artifact_path::{ArtifactPath, PathError};
 pub use content::Content;
-pub use digest::{Digest, DigestError};
+pub use digest::{Digest, DigestError, Hashing};
 pub use name::{FeatureName, GroupName, NameError, RunId, SiteName, TagKey};
 pub use names::{listed, ranges};
 pub use outcome::Outcome;

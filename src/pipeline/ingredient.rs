@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::LoadError;
 use crate::{
-    desired::Ingredient,
+    desired::{Ingredient, Shelves},
     registry::PublishedVersion,
     release::{Entry, artifact},
 };
@@ -33,5 +33,6 @@ pub(super) fn ingredient(published: &PublishedVersion) -> Result<Ingredient, Loa
         tree: published.tree(),
         files: files.collect(),
         templates: texts.collect(),
+        shelves: Shelves::default(),
     })
 }

@@ -1,6 +1,9 @@
 //! What sites should have: contents, variables and secrets, gathered once for all of them.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+};
 
 use super::{
     Fleet, LoadError,
@@ -70,6 +73,7 @@ impl Fleet {
         let settings = &self.project.settings;
         Prepared {
             ingredients: BTreeMap::new(),
+            trees: Mutex::default(),
             registry: self.registry.clone(),
             sites: BTreeMap::new(),
             templates: Templates::new(),

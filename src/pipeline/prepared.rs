@@ -1,7 +1,10 @@
 //! What sites should have, made of what was gathered: releases whole or in part, for deploys and
 //! for the way back.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Mutex, PoisonError},
+};
 
 use semver::Version;
 
@@ -10,10 +13,10 @@ use crate::{
     desired::{self, Context, Ingredient, Placed},
     feature::{Choice, Feature, Had},
     inventory::Site,
-    model::{FeatureName, Platform, Position, Problem, Problems, SiteName},
+    model::{Digest, FeatureName, Platform, Position, Problem, Problems, SiteName},
     plan::{Base, Observation},
     registry::{PublishedVersion, Registry, RegistryError},
-    release::{Manifest, Source, TreePath, Wanted},
+    release::{Manifest, Sources, Tree, Wanted},
     resource::{GateSpec, HostPath},
     template::{Templates, Variables},
 };
@@ -34,6 +37,8 @@ pub struct Prepared {
     /// What may be a slip in its variables.
     pub doubts: Vec<Problem>,
     pub(super) ingredients: BTreeMap<(FeatureName, Version), Ingredient>,
+    /// Trees by recipe: sites that want the same share them.
+    pub(super) trees: Mutex<BTreeMap<Digest, Tree>>,
     pub(super) registry: Registry,
     pub(super) sites: BTreeMap<SiteName, SiteFacts>,
     pub(super) templates: Templates,
@@ -175,28 +180,46 @@ impl Prepared {
     pub fn wanted(&self, site: &SiteName) -> Result<Wanted, Problems> {
         let placed = self.place_all(site)?;
         let context = self.context(site).ok_or_else(Problems::default)?;
-        desired::assemble(&context, &placed)
+        self.assemble(&context, &placed)
+    }
+
+    fn assemble(
+        &self,
+        context: &Context<'_>,
+        placed: &BTreeMap<FeatureName, Placed>,
+    ) -> Result<Wanted, Problems> {
+        let trees = || self.trees.lock().unwrap_or_else(PoisonError::into_inner);
+        let recipe = desired::recipe(context, placed);
+        let grown = recipe.and_then(|recipe| trees().get(&recipe).cloned());
+        let wanted = desired::assemble(context, placed, grown)?;
+        if let Some(recipe) = recipe {
+            trees().entry(recipe).or_insert_with(|| wanted.manifest.entries.clone());
+        }
+        Ok(wanted)
     }
 
     /// The health gates that a site's features bring along.
     #[must_use]
     pub fn gates(&self, site: &SiteName) -> Vec<GateSpec> {
-        let placed = self.place_all(site).unwrap_or_default();
-        placed.into_values().flat_map(|placed| placed.gates).collect()
+        let chosen = self.choice.get(site).into_iter().flatten();
+        let found = chosen.filter_map(|(feature, chosen)| {
+            self.ingredients.get(&(feature.clone(), chosen.version.clone()))
+        });
+        found.flat_map(|ingredient| ingredient.feature.health.clone()).collect()
     }
 
     /// A release without content at a site's place: what a rollback fills.
     #[must_use]
     pub fn frame(&self, site: &SiteName) -> Option<Wanted> {
-        desired::assemble(&self.context(site)?, &BTreeMap::new()).ok()
+        desired::assemble(&self.context(site)?, &BTreeMap::new(), None).ok()
     }
 
     /// Where the contents of a release come from that a site has or had: the artifacts of its
     /// versions, and what can be rendered again to the same bytes. What is not to be had is left
     /// out.
     #[must_use]
-    pub fn sources(&self, site: &SiteName, manifest: &Manifest) -> BTreeMap<TreePath, Source> {
-        let mut sources = BTreeMap::new();
+    pub fn sources(&self, site: &SiteName, manifest: &Manifest) -> Sources {
+        let mut sources = Sources::default();
         let Some(context) = self.context(site) else { return sources };
         let mut placed = BTreeMap::new();
         for (name, part) in &manifest.features {
@@ -206,10 +229,10 @@ impl Prepared {
             let (found, _) = desired::place_what_fits(&ingredient, &context, &self.templates);
             placed.insert(name.clone(), found);
         }
-        let Ok(wanted) = desired::assemble(&context, &placed) else { return sources };
-        for (path, source) in wanted.sources {
-            if manifest.entries.get(&path) == wanted.manifest.entries.get(&path) {
-                sources.insert(path, source);
+        let Ok(wanted) = self.assemble(&context, &placed) else { return sources };
+        for (path, source) in wanted.sources.iter() {
+            if manifest.entries.get(path) == wanted.manifest.entries.get(path) {
+                sources.insert(path.clone(), source.clone());
             }
         }
         sources
@@ -263,7 +286,7 @@ impl Prepared {
             placed.insert(name.clone(), kept);
         }
         placed.extend(fresh.extract_if(.., |name, _| only.contains(name)));
-        desired::assemble(&context, &placed).map_err(text)
+        self.assemble(&context, &placed).map_err(text)
     }
 
     /// These features and all that their versions at a site require.

@@ -88,7 +88,7 @@ fn compare_tree(
     if current.tree_differs.is_empty() {
         return;
     }
-    let lines = expected.tree_lines();
+    let lines = expected.entries.lines();
     let mut sides: BTreeMap<TreePath, (Option<Line>, Option<Line>)> = BTreeMap::new();
     for text in &current.tree_differs {
         let Some(line) = Line::read(text) else { continue };

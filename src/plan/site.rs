@@ -193,7 +193,7 @@ fn needs<'a>(
         owner: wanted.owner.as_deref(),
         group: wanted.group.as_deref(),
         privilege: policy.privilege,
-        bytes: difference.bytes() + copied.map_or(0, |base| base.manifest.size()),
+        bytes: difference.bytes() + copied.map_or(0, |base| base.manifest.entries.size()),
         files: (difference.send.len() + copied.map_or(0, |base| base.manifest.entries.len()))
             as u64,
     }

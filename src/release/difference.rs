@@ -2,17 +2,24 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::manifest::{Entry, Manifest, TreePath};
+use super::{
+    manifest::{Entry, Manifest, TreePath},
+    tree::Tree,
+};
+use crate::model::Digest;
 
 /// The way from a release on the host (or from nothing) to a wanted one.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Difference {
     /// What goes away before new contents arrive: changed, removed, damaged and foreign paths.
     pub drop: BTreeSet<TreePath>,
-    /// What is sent, with everything above it that must exist.
-    pub send: BTreeMap<TreePath, Entry>,
-    /// Lines of the old manifest that the new one lacks, and the other way round.
-    pub lines: [LineDifference; 3],
+    /// What is sent, with everything above it that must exist. Where that is everything, it is
+    /// the wanted tree itself, which many sites share.
+    pub send: Tree,
+    /// The tree on the host, and the wanted one.
+    trees: (Option<Tree>, Tree),
+    /// Lines of origins and links.
+    pub about: LineDifference,
 }
 
 /// For one part of the manifest: lines to take out and to put in.
@@ -22,6 +29,20 @@ pub struct LineDifference {
     pub drop: BTreeSet<String>,
     /// Lines to put in.
     pub add: BTreeSet<String>,
+}
+
+impl LineDifference {
+    /// Compares lines.
+    fn between(old: Vec<String>, new: Vec<String>) -> Self {
+        let mut found = Self { drop: old.into_iter().collect(), add: new.into_iter().collect() };
+        found.leave_out_what_stays();
+        found
+    }
+
+    fn leave_out_what_stays(&mut self) {
+        let Self { drop, add } = self;
+        drop.retain(|line| !add.remove(line));
+    }
 }
 
 impl Difference {
@@ -36,42 +57,68 @@ impl Difference {
         damaged: &BTreeSet<TreePath>,
         wanted: &Manifest,
     ) -> Self {
-        let nothing = Manifest::default();
-        let old = base.unwrap_or(&nothing);
-        let kept = |path: &TreePath, entry: &Entry| {
-            !damaged.contains(path) && old.entries.get(path) == Some(entry)
+        let about = LineDifference::between(
+            base.map(Manifest::about_lines).unwrap_or_default(),
+            wanted.about_lines(),
+        );
+        let trees = (base.map(|base| base.entries.clone()), wanted.entries.clone());
+        let Some(Manifest { entries: old, .. }) = base else {
+            return Self { drop: damaged.clone(), send: wanted.entries.clone(), trees, about };
         };
-        let mut difference = Self::default();
-        for (path, entry) in &wanted.entries {
-            if !kept(path, entry) {
-                difference.send.insert(path.clone(), entry.clone());
-            }
-        }
-        let gone =
-            old.entries.iter().filter(|(path, entry)| wanted.entries.get(*path) != Some(*entry));
-        for (path, entry) in gone {
+        let mut difference = Self { trees, about, ..Self::default() };
+        let mut send = BTreeMap::new();
+        for (path, before, after) in old.changes(&wanted.entries) {
+            send.extend(after.map(|entry| (path.clone(), entry.clone())));
             let becomes_directory = matches!(
-                (entry, wanted.entries.get(path)),
-                (Entry::Directory { .. }, Some(Entry::Directory { .. }))
+                before.zip(after),
+                Some((Entry::Directory { .. }, Entry::Directory { .. }))
             );
-            if !becomes_directory {
+            if before.is_some() && !becomes_directory {
                 difference.drop.insert(path.clone());
             }
         }
-        difference.drop.extend(damaged.iter().cloned());
+        for path in damaged {
+            send.extend(wanted.entries.get_key_value(path).map(|(p, e)| (p.clone(), e.clone())));
+            difference.drop.insert(path.clone());
+        }
+        difference.send = send.into();
         difference.send_what_dropping_took(wanted);
         difference.add_parents(wanted);
-        let lines = |manifest: &Manifest| match base {
-            None if std::ptr::eq(manifest, old) => Default::default(),
-            _ => [manifest.tree_lines(), manifest.sums_lines(), manifest.about_lines()],
-        };
-        let pairs = lines(old).into_iter().zip(lines(wanted));
-        for (place, (old, new)) in difference.lines.iter_mut().zip(pairs) {
-            let lacks = |lines: &[String], line: &String| lines.binary_search(line).is_err();
-            place.drop = old.iter().filter(|line| lacks(&new, line)).cloned().collect();
-            place.add = new.into_iter().filter(|line| lacks(&old, line)).collect();
-        }
         difference
+    }
+
+    /// Lines of the old tree and its sums that the new ones lack, and the other way round: worked
+    /// out when they are sent, because all lines of a large tree are as large as itself.
+    #[must_use]
+    pub fn lines(&self) -> [LineDifference; 2] {
+        let (old, new) = &self.trees;
+        let Some(old) = old else {
+            return [new.lines(), new.sums()].map(|all| LineDifference::between(Vec::new(), all));
+        };
+        let mut found = [LineDifference::default(), LineDifference::default()];
+        let [tree, sums] = &mut found;
+        for (path, before, after) in old.changes(new) {
+            tree.drop.extend(before.map(|entry| entry.line(path)));
+            tree.add.extend(after.map(|entry| entry.line(path)));
+            sums.drop.extend(before.and_then(|entry| entry.sum(path)));
+            sums.add.extend(after.and_then(|entry| entry.sum(path)));
+        }
+        // A changed size alters one line, a changed mode the other.
+        found.iter_mut().for_each(LineDifference::leave_out_what_stays);
+        found
+    }
+
+    /// Tells differences between trees apart: equal ones are delivered by equal streams, up to what
+    /// is the site's own.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        let (old, new) = &self.trees;
+        let old = old.as_ref().map_or_else(|| "-".to_owned(), |old| old.digest().to_string());
+        let mut text = format!("{old} {} {}\n", new.digest(), self.send.digest());
+        for path in &self.drop {
+            text.push_str(&format!("{path}\0"));
+        }
+        Digest::of(text.as_bytes())
     }
 
     /// Takes in paths that came out wrong on the host: they are dropped and sent once more.
@@ -89,17 +136,17 @@ impl Difference {
     /// Bytes of the contents that will be sent.
     #[must_use]
     pub fn bytes(&self) -> u64 {
-        self.send.values().map(Entry::size).sum()
+        self.send.size()
     }
 
     /// A dropped directory takes along what is below it.
     fn send_what_dropping_took(&mut self, wanted: &Manifest) {
-        let below: Vec<_> = wanted
-            .entries
-            .iter()
-            .filter(|(path, _)| ancestors(path).any(|above| self.drop.contains(above)))
-            .map(|(path, entry)| (path.clone(), entry.clone()))
-            .collect();
+        let below = self.drop.iter().flat_map(|above| {
+            let above = format!("{above}/");
+            let from = wanted.entries.range(above.clone()..);
+            from.take_while(move |(path, _)| path.starts_with(&above))
+        });
+        let below: Vec<_> = below.map(|(path, entry)| (path.clone(), entry.clone())).collect();
         self.send.extend(below);
     }
 
@@ -160,7 +207,8 @@ mod tests {
         let found = Difference::between(Some(&same), &damaged, &same);
         assert_eq!(paths(found.send.keys()), "a a/x");
         assert_eq!(paths(&found.drop), "a/evil a/x");
-        assert!(found.lines.iter().all(|part| part.drop.is_empty() && part.add.is_empty()));
+        assert_eq!(found.lines(), <[LineDifference; 2]>::default());
+        assert_eq!(found.about, LineDifference::default());
     }
 
     #[test]
@@ -188,8 +236,8 @@ mod tests {
         let new = manifest(&[("a/x", "1")]);
         let found = Difference::between(None, &BTreeSet::new(), &new);
         assert_eq!(paths(found.send.keys()), "a a/x");
-        let [tree, sums, about] = found.lines;
-        assert_eq!((tree.add.len(), sums.add.len(), about.add.len()), (3, 1, 0));
+        let [tree, sums] = found.lines();
+        assert_eq!((tree.add.len(), sums.add.len(), found.about.add.len()), (3, 1, 0));
     }
 
     /// A tree from pairs of path and content; later ones win, and files make room for
@@ -254,7 +302,7 @@ mod tests {
             old: Vec<(u8, u8)>, new: Vec<(u8, u8)>, hurt: Vec<u8>, strange in 0..4_u8,
         ) {
             let (old, new) = (tree(&old), tree(&new));
-            let mut there = old.entries.clone();
+            let mut there = BTreeMap::clone(&old.entries);
             let mut damaged: BTreeSet<TreePath> = BTreeSet::new();
             let paths: Vec<TreePath> = old.entries.keys().cloned().collect();
             for path in hurt.iter().filter_map(|n| paths.get(usize::from(*n) % paths.len().max(1))) {
@@ -276,10 +324,12 @@ mod tests {
             }
             let difference = Difference::between(Some(&old), &damaged, &new);
             apply(&difference, &mut there);
-            assert_eq!(there, new.entries);
-            let lines = |whole: &Manifest| [whole.tree_lines(), whole.sums_lines(), whole.about_lines()];
+            assert_eq!(&there, &*new.entries);
+            let lines = |whole: &Manifest| [whole.entries.lines(), whole.entries.sums(), whole.about_lines()];
+            let [tree, sums] = difference.lines();
+            let changes = [tree, sums, difference.about];
             for ((old, new), change) in
-                lines(&old).into_iter().zip(lines(&new)).zip(&difference.lines)
+                lines(&old).into_iter().zip(lines(&new)).zip(&changes)
             {
                 let mut lines: BTreeSet<String> = old.into_iter().filter(|line| !change.drop.contains(line)).collect();
                 lines.extend(change.add.iter().cloned());

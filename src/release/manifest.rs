@@ -16,6 +16,7 @@ use semver::Version;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use super::tree::Tree;
 use crate::model::{Digest, FeatureName, Secret};
 
 /// A path inside a release, relative, with `/` between its parts and no leading `./`.
@@ -51,6 +52,23 @@ impl Entry {
     pub const fn size(&self) -> u64 {
         if let Self::File { size, .. } = self { *size } else { 0 }
     }
+
+    /// Its line in the text of the tree.
+    #[must_use]
+    pub fn line(&self, path: &str) -> String {
+        match self {
+            Self::Directory { mode } => format!("d {mode:o} ./{path}"),
+            Self::File { mode, size, .. } => format!("f {mode:o} {size} ./{path}"),
+            Self::Link { target } => format!("l 777 ./{path} -> {target}"),
+        }
+    }
+
+    /// Its line in the text of the sums, if it has contents.
+    #[must_use]
+    pub fn sum(&self, path: &str) -> Option<String> {
+        let Self::File { digest, .. } = self else { return None };
+        Some(format!("{digest}  ./{path}"))
+    }
 }
 
 /// A feature as a release has it.
@@ -68,7 +86,7 @@ pub struct Part {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Manifest {
     /// Everything in the tree but its top directory.
-    pub entries: BTreeMap<TreePath, Entry>,
+    pub entries: Tree,
     /// The features it was made of.
     pub features: BTreeMap<FeatureName, Part>,
     /// Links outside the release that belong to it: where, and what they point to.
@@ -102,34 +120,18 @@ impl Texts {
 }
 
 /// Bytewise, as the host's `sort` does with `LC_ALL=C`.
-fn sorted(lines: impl Iterator<Item = String>) -> Vec<String> {
+pub(super) fn sorted(lines: impl Iterator<Item = String>) -> Vec<String> {
     let mut lines: Vec<String> = lines.collect();
     lines.sort_unstable();
     lines
 }
 
+/// Lines with their line breaks.
+pub(super) fn text(lines: &[String]) -> String {
+    lines.iter().flat_map(|line| [line, "\n"]).collect()
+}
+
 impl Manifest {
-    /// The lines of the tree, sorted, without line breaks.
-    #[must_use]
-    pub fn tree_lines(&self) -> Vec<String> {
-        let line = |(path, entry): (&TreePath, &Entry)| match entry {
-            Entry::Directory { mode } => format!("d {mode:o} ./{path}"),
-            Entry::File { mode, size, .. } => format!("f {mode:o} {size} ./{path}"),
-            Entry::Link { target } => format!("l 777 ./{path} -> {target}"),
-        };
-        sorted(self.entries.iter().map(line).chain(["d 755 .".to_owned()]))
-    }
-
-    /// The lines of the sums, sorted.
-    #[must_use]
-    pub fn sums_lines(&self) -> Vec<String> {
-        let line = |(path, entry): (&TreePath, &Entry)| match entry {
-            Entry::File { digest, .. } => Some(format!("{digest}  ./{path}")),
-            _ => None,
-        };
-        sorted(self.entries.iter().filter_map(line))
-    }
-
     /// The lines of the origins and links, sorted.
     #[must_use]
     pub fn about_lines(&self) -> Vec<String> {
@@ -145,24 +147,26 @@ impl Manifest {
     /// All three parts.
     #[must_use]
     pub fn texts(&self) -> Texts {
-        let join = |lines: Vec<String>| lines.iter().flat_map(|line| [line, "\n"]).collect();
-        Texts {
-            tree: join(self.tree_lines()),
-            sums: join(self.sums_lines()),
-            about: join(self.about_lines()),
-        }
+        let [tree, sums] = self.entries.texts();
+        Texts { tree, sums, about: self.about_text() }
+    }
+
+    /// The origins and links alone.
+    #[must_use]
+    pub fn about_text(&self) -> String {
+        text(&self.about_lines())
+    }
+
+    /// The body digest: that of all three parts, without making the first two anew.
+    #[must_use]
+    pub fn body(&self) -> Digest {
+        self.entries.then(&self.about_text())
     }
 
     /// The identity of this release at a site with `salt`.
     #[must_use]
     pub fn identity(&self, salt: &Secret) -> Digest {
-        identity(self.texts().body(), self.tainted, salt)
-    }
-
-    /// Bytes of all files together.
-    #[must_use]
-    pub fn size(&self) -> u64 {
-        self.entries.values().map(Entry::size).sum()
+        identity(self.body(), self.tainted, salt)
     }
 
     /// Reads back what [`Manifest::texts`] wrote. Whether it is what a digest names is for the
@@ -178,11 +182,12 @@ impl Manifest {
             let (digest, path) = line.split_once("  ./").ok_or_else(bad)?;
             sums.insert(path, digest.parse().map_err(|_| bad())?);
         }
-        for line in texts.tree.lines().filter(|line| *line != "d 755 .") {
-            let (path, entry) =
-                read_entry(line, &sums).ok_or_else(|| ManifestError(line.to_owned()))?;
-            manifest.entries.insert(path, entry);
-        }
+        let entries = texts
+            .tree
+            .lines()
+            .filter(|line| *line != "d 755 .")
+            .map(|line| read_entry(line, &sums).ok_or_else(|| ManifestError(line.to_owned())));
+        manifest.entries = entries.collect::<Result<BTreeMap<_, _>, _>>()?.into();
         Ok(manifest)
     }
 
@@ -283,6 +288,7 @@ mod tests {
     fn what_is_written_is_read_back() {
         assert_eq!(Manifest::read(&sample().texts()), Ok(sample()));
         assert_eq!(Manifest::read(&Manifest::default().texts()), Ok(Manifest::default()));
+        assert_eq!(sample().body(), sample().texts().body());
     }
 
     #[test]
@@ -300,9 +306,9 @@ mod tests {
         let manifest = sample();
         let one = manifest.identity(&Secret::new("a".into()));
         assert_ne!(one, manifest.identity(&Secret::new("b".into())));
-        assert_ne!(one, manifest.texts().body());
+        assert_ne!(one, manifest.body());
         let open = Manifest { tainted: false, ..manifest };
-        assert_eq!(open.identity(&Secret::new("a".into())), open.texts().body());
+        assert_eq!(open.identity(&Secret::new("a".into())), open.body());
     }
 
     #[test]

@@ -12,10 +12,12 @@ mod difference;
 mod manifest;
 mod payload;
 mod site_journal;
+mod tree;
 mod wanted;
 
 pub use difference::{Difference, LineDifference, ancestors};
 pub use manifest::{Entry, Manifest, Part, Texts, TreePath, identity};
 pub use payload::{Deliver, Piece};
 pub use site_journal::{Record, SiteJournal, Verb, decode, encode};
-pub use wanted::{Source, Wanted, WantedLink};
+pub use tree::{Change, Tree};
+pub use wanted::{Source, Sources, Wanted, WantedLink};

@@ -1,8 +1,8 @@
 //! The stream that carries a difference to a host: gzip members one after the other, which
 //! together are one tar archive (RFC 1952 §2.2 lets members follow each other).
 //!
-//! So the part that many hosts need can be compressed once and shared by all connections, and
-//! the part of one site, small, follows it. `t/` holds contents at their place in the tree, `m/`
+//! So what many hosts need can be compressed once and shared by all connections, and the part of
+//! one site, small, follows it. `t/` holds contents at their place in the tree, `m/`
 //! what to drop and how the manifest changes, and `m/end`, last, says that nothing was cut.
 
 use std::io::{self, Read, Write};
@@ -10,7 +10,10 @@ use std::io::{self, Read, Write};
 use flate2::{Compression, write::GzEncoder};
 use tar::{Builder, EntryType, Header};
 
-use super::{difference::Difference, manifest::Entry};
+use super::{
+    difference::{Difference, LineDifference},
+    manifest::Entry,
+};
 use crate::model::Secret;
 
 /// Where a tar archive ends: two empty blocks (POSIX.1-2017, pax, ustar format).
@@ -23,8 +26,8 @@ pub struct Deliver<'a> {
     pub difference: &'a Difference,
     /// The salt, for a site that has none yet.
     pub new_salt: Option<&'a Secret>,
-    /// Functions for later scripts, for a host that has not kept them.
-    pub library: Option<&'a str>,
+    /// Whether the host lacks the functions that are kept for later scripts.
+    pub library: bool,
 }
 
 /// A part of the stream, compressed on its way to `W`.
@@ -61,26 +64,43 @@ impl<W: Write> Piece<W> {
         }
     }
 
-    /// Adds what the host must know beside contents: lines, drops, and the salt where it has none.
+    /// Adds what the host must know of the tree beside contents: lines and drops.
     ///
     /// # Errors
     /// When the output fails.
-    pub fn meta(&mut self, deliver: &Deliver<'_>) -> io::Result<()> {
-        let difference = deliver.difference;
-        for (part, lines) in ["tree", "sums", "about"].iter().zip(&difference.lines) {
-            for (what, lines) in [("drop", &lines.drop), ("add", &lines.add)] {
-                let text: String = lines.iter().flat_map(|line| [line.as_str(), "\n"]).collect();
-                self.note(&format!("m/{part}.{what}"), &text)?;
-            }
+    pub fn tree(&mut self, difference: &Difference) -> io::Result<()> {
+        for (part, lines) in ["tree", "sums"].iter().zip(&difference.lines()) {
+            self.lines(part, lines)?;
         }
         let drops: String =
             difference.drop.iter().flat_map(|path| ["./", path.as_str(), "\0"]).collect();
-        self.note("m/drop", &drops)?;
-        if let Some(library) = deliver.library {
-            self.note("m/library", library)?;
+        self.note("m/drop", &drops)
+    }
+
+    /// Adds functions for later scripts.
+    ///
+    /// # Errors
+    /// When the output fails.
+    pub fn library(&mut self, text: &str) -> io::Result<()> {
+        self.note("m/library", text)
+    }
+
+    /// Adds what is the site's own: origins and links, and the salt where it has none.
+    ///
+    /// # Errors
+    /// When the output fails.
+    pub fn site(&mut self, deliver: &Deliver<'_>) -> io::Result<()> {
+        self.lines("about", &deliver.difference.about)?;
+        match deliver.new_salt {
+            Some(salt) => self.note("m/salt", &format!("{}\n", salt.expose())),
+            None => Ok(()),
         }
-        if let Some(salt) = deliver.new_salt {
-            self.note("m/salt", &format!("{}\n", salt.expose()))?;
+    }
+
+    fn lines(&mut self, part: &str, lines: &LineDifference) -> io::Result<()> {
+        for (what, lines) in [("drop", &lines.drop), ("add", &lines.add)] {
+            let text: String = lines.iter().flat_map(|line| [line.as_str(), "\n"]).collect();
+            self.note(&format!("m/{part}.{what}"), &text)?;
         }
         Ok(())
     }
@@ -162,9 +182,10 @@ mod tests {
         let wanted = Manifest { entries: [(long.clone(), file)].into(), ..Manifest::default() };
         let difference = Difference::between(None, &BTreeSet::new(), &wanted);
         let salt = Secret::new("5a17".into());
-        let deliver =
-            Deliver { difference: &difference, new_salt: Some(&salt), library: Some(":") };
-        own.meta(&deliver).unwrap();
+        let deliver = Deliver { difference: &difference, new_salt: Some(&salt), library: false };
+        own.tree(&difference).unwrap();
+        own.library(":").unwrap();
+        own.site(&deliver).unwrap();
         let mut stream = shared.go_on().unwrap();
         stream.extend(own.end().unwrap());
 

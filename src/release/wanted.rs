@@ -1,6 +1,6 @@
 //! The release that a site should have, and where its contents come from.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use semver::Version;
 
@@ -24,6 +24,42 @@ pub enum Source {
     },
     /// Rendered for this site.
     Rendered(Content),
+}
+
+/// Where contents come from, by path: those of artifacts, which many sites share, and a site's own.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Sources {
+    shared: Vec<Arc<BTreeMap<TreePath, Source>>>,
+    own: BTreeMap<TreePath, Source>,
+}
+
+impl Sources {
+    /// Where the content of `path` comes from.
+    #[must_use]
+    pub fn get(&self, path: &str) -> Option<&Source> {
+        self.own.get(path).or_else(|| self.shared.iter().find_map(|shared| shared.get(path)))
+    }
+
+    /// Adds a source of the site's own.
+    pub fn insert(&mut self, path: TreePath, source: Source) {
+        self.own.insert(path, source);
+    }
+
+    /// Adds sources that other sites have too.
+    pub fn share(&mut self, sources: &Arc<BTreeMap<TreePath, Source>>) {
+        self.shared.push(Arc::clone(sources));
+    }
+
+    /// All of them; one that stands before another with the same path is the one that counts.
+    pub fn iter(&self) -> impl Iterator<Item = (&TreePath, &Source)> {
+        self.own.iter().chain(self.shared.iter().flat_map(|shared| shared.iter()))
+    }
+}
+
+impl From<BTreeMap<TreePath, Source>> for Sources {
+    fn from(own: BTreeMap<TreePath, Source>) -> Self {
+        Self { shared: Vec::new(), own }
+    }
 }
 
 /// A link outside the release that a site should have.
@@ -52,7 +88,7 @@ pub struct Wanted {
     pub manifest: Manifest,
     /// Where the contents of its files come from. A file that is kept from the release on the
     /// host may be missing here.
-    pub sources: BTreeMap<TreePath, Source>,
+    pub sources: Sources,
     /// Links outside the release, by place.
     pub links: BTreeMap<HostPath, WantedLink>,
     /// Whether unchanged files are hard links to those of the release before.

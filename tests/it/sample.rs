@@ -1,8 +1,11 @@
 //! The sample fleet: what people read first must be true, and its features must work.
 
 use std::{
+    collections::BTreeSet,
     fs,
+    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
+    process::Command,
 };
 
 use fleetctl::{
@@ -51,6 +54,46 @@ fn the_playbook_is_a_playbook() {
     let plays = playbook::parse(&text.file, &text.text).unwrap();
     assert_eq!(plays.len(), 1);
     assert_eq!(plays[0].rollout.canary.values().collect::<Vec<_>>(), ["canary"]);
+}
+
+/// The sample fleet in another directory, with a secret that is to be had there.
+fn copy() -> tempfile::TempDir {
+    let directory = tempfile::tempdir().unwrap();
+    let mut copy = Command::new("cp");
+    copy.current_dir(env!("CARGO_MANIFEST_DIR")).arg("-r");
+    copy.args(["fleet.yml", "fleet.lock", "inventory", "playbooks", "features", "registry"]);
+    assert!(copy.arg(directory.path()).status().unwrap().success());
+    let key = directory.path().join("key");
+    fs::write(&key, "open sesame").unwrap();
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
+    let forms = directory.path().join("inventory/group_vars/forms.yml");
+    let text = fs::read_to_string(&forms).unwrap();
+    fs::write(&forms, text.replace("from_env: CONTACT_FORM_KEY", "from_file: key")).unwrap();
+    directory
+}
+
+#[tokio::test]
+async fn what_sites_share_is_what_each_would_have_alone() {
+    let directory = copy();
+    let project = Project::open(Some(directory.path()), &Surroundings::default()).unwrap();
+    let fleet = pipeline::load(project, None, &[]).unwrap();
+    let names: Vec<_> = fleet.inventory.sites().iter().map(|site| site.name.clone()).collect();
+    let choice = fleet.resolve(&names).unwrap().choice();
+    let together = fleet.prepare(&names, choice.clone()).await.unwrap();
+    let wanted: Vec<_> = names.iter().map(|name| together.wanted(name).unwrap()).collect();
+    for (name, wanted) in names.iter().zip(&wanted) {
+        let alone = fleet.prepare(std::slice::from_ref(name), choice.clone()).await.unwrap();
+        let alone = alone.wanted(name).unwrap();
+        assert_eq!(wanted.manifest, alone.manifest, "{name}");
+        assert_eq!(wanted.manifest.body(), alone.manifest.body(), "{name}");
+        for path in alone.manifest.entries.keys() {
+            assert_eq!(wanted.sources.get(path), alone.sources.get(path), "{name}: {path}");
+        }
+    }
+    let trees: BTreeSet<_> =
+        wanted.iter().map(|wanted| &raw const *wanted.manifest.entries).collect();
+    // Some sites of the forms have a configuration of their own.
+    assert!(trees.len() > 3 && trees.len() < names.len() / 2, "{}", trees.len());
 }
 
 #[test]

@@ -2,7 +2,7 @@ use super::*;
 use crate::{
     model::SiteName,
     plan::{Above, Current, Kind},
-    release::{Entry, Record, SiteJournal, Verb, WantedLink},
+    release::{Entry, Record, SiteJournal, Sources, Verb, WantedLink},
     resource::{Answers, Lstat},
 };
 
@@ -28,7 +28,7 @@ fn wanted(text: &str) -> Wanted {
         owner: None,
         group: None,
         manifest,
-        sources: BTreeMap::new(),
+        sources: Sources::default(),
         links: [(AT.to_owned(), link)].into(),
         hard_links: true,
         keep: 5,
@@ -47,7 +47,7 @@ fn policy() -> Policy {
 
 /// A host on which `wanted` is release 1, with `last` in its journal.
 fn host(wanted: &Wanted, last: Verb) -> (Observation, Base) {
-    let id = wanted.manifest.texts().body();
+    let id = wanted.manifest.body();
     let name = ReleaseName::new(1, &id);
     let record = |verb| Record {
         verb,
@@ -160,7 +160,7 @@ fn a_first_deploy_sends_everything_and_makes_the_root() {
 fn a_rejected_release_is_refused_until_asked_for_again() {
     let new = wanted("2");
     let (mut seen, base) = host(&wanted("1"), Verb::Confirm);
-    let id = new.manifest.texts().body();
+    let id = new.manifest.body();
     seen.journal.records.push(Record {
         verb: Verb::Undone,
         release: ReleaseName::new(2, &id),

@@ -13,7 +13,7 @@ use std::{
 use fleetctl::{
     engine::{
         parcels::Parcels,
-        scripts::{Activation, Confirmation, Depth, Lock, Place, Rise, UndoStep, library},
+        scripts::{Activation, Confirmation, Depth, Lock, Place, Rise, UndoStep},
     },
     model::{Digest, ReleaseName, RunId, Secret},
     plan::{Base, Decision, Deployment, Holder, Observation, Policy, deviations, plan},
@@ -140,7 +140,7 @@ impl Bed {
     }
 
     pub fn see(&self, wanted: Option<&Wanted>) -> Observation {
-        let want = wanted.map(|wanted| wanted.manifest.texts().body().to_string());
+        let want = wanted.map(|wanted| wanted.manifest.body().to_string());
         let links = wanted.iter().flat_map(|wanted| wanted.links.keys());
         let ask = links.fold(String::new(), |ask, at| ask + "at " + at + "\n");
         let probe = self.place.probe(MARKER, &want.unwrap_or_default(), Depth::Contents, &ask);
@@ -296,8 +296,7 @@ pub fn lock<'a>(holder: &'a Holder, seen: &'a Observation) -> Lock<'a> {
 pub fn stream(wanted: &Wanted, difference: &Difference, with_library: bool) -> Vec<u8> {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let parcels = Parcels::new(Arc::new(|_, _, _| Err("no registry".to_owned())));
-    let library = with_library.then(|| library().text.as_str());
-    let deliver = Deliver { difference, new_salt: None, library };
+    let deliver = Deliver { difference, new_salt: None, library: with_library };
     let blobs = runtime.block_on(parcels.stream(wanted, &deliver)).unwrap().blobs;
     let bytes = blobs.iter().map(|blob| match blob {
         Blob::Shared(bytes) => bytes.to_vec(),

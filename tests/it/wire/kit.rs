@@ -153,7 +153,7 @@ pub fn wanted(site: &str, files: &[(String, Vec<u8>)], links: &[&str]) -> Wanted
         owner: None,
         group: None,
         manifest,
-        sources,
+        sources: sources.into(),
         links,
         hard_links: true,
         keep: 3,

@@ -76,10 +76,10 @@ fn a_release_lives_its_life_under_each_shell() {
         // Modes and a directory that becomes a file; settled with the confirmation.
         let mut third = bed.release("333", &["_features"]);
         third.manifest.entries.remove("public/deep/y z.js");
-        third.sources.remove("public/deep/y z.js");
         let deep = third.manifest.entries["public/x.js"].clone();
         third.manifest.entries.insert("public/deep".into(), deep);
-        third.sources.insert("public/deep".into(), third.sources["public/x.js"].clone());
+        let source = third.sources.get("public/x.js").unwrap().clone();
+        third.sources.insert("public/deep".into(), source);
         let private = fleetctl::release::Entry::Directory { mode: 0o750 };
         third.manifest.entries.insert("private".into(), private);
         let (three, seen) = bed.stage(&third);
