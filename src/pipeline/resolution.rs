@@ -11,7 +11,8 @@ use semver::Version;
 use super::{Fleet, LoadError};
 use crate::{
     feature::{
-        self, Ask, AskedSet, Catalog, Choice, OptOut, Resolution, Through, Update, requirement_sets,
+        self, Ask, AskedSet, Catalog, Choice, Moves, OptOut, Present, Resolution, Through, Update,
+        requirement_sets,
     },
     inventory::{LayerName, Site},
     model::{Digest, FeatureName, Position, Problem, Problems, SiteName, listed},
@@ -99,6 +100,20 @@ impl Fleet {
             }
         }
         problems.or(resolution).map_err(LoadError::NoTarget)
+    }
+
+    /// What a new lock changes, site by site.
+    #[must_use]
+    pub fn moves(&self, resolution: &Resolution) -> Moves {
+        let present = self.inventory.sites().iter().map(|site| Present {
+            site: site.name.clone(),
+            platform: site.settings.platform,
+            groups: site.groups.iter().cloned().collect(),
+            opt_outs: (site.opt_outs.iter())
+                .map(|out| (out.feature.clone(), out.from.at.clone()))
+                .collect(),
+        });
+        feature::moves(self.lock.as_ref(), resolution, &present.collect::<Vec<_>>())
     }
 
     /// What is locked must still be in the registry, and the same: else a new lock would move sites,

@@ -5,10 +5,13 @@ use std::collections::BTreeSet;
 use semver::Version;
 use serde_json::{Value, json};
 
-use super::because::{Reason, reasons};
+use super::{
+    against::{Doubt, hold_said},
+    because::{Reason, reasons},
+};
 use crate::{
     cli::{Door, Failure, Outcome, exit, flags::HostFlags, inventory::find, visit},
-    feature::{Catalog, Published, Solved},
+    feature::{self, Against, Catalog, Solved},
     inventory::{LayerName, Site},
     model::{FeatureName, Problem},
     pipeline::Fleet,
@@ -36,12 +39,10 @@ pub fn run(args: &Args, door: &Door) -> Outcome {
         return absent(site, &feature, &fleet, door);
     };
     let reasons = reasons(solved, &feature);
-    let mut newer = newer(solved, &feature, &chosen.version, &catalog, &fleet);
+    let mut newer = newer(solved, &feature, &catalog, &fleet);
     if let Some(hold) = site.holds.get(&feature).filter(|_| chosen.held) {
-        let until = hold.until.map(|until| format!(" until {until}")).unwrap_or_default();
-        let reason = hold.reason.as_ref().map(|why| format!(" ({why})")).unwrap_or_default();
         for (_, why) in &mut newer {
-            *why = format!("the hold{until}{reason}, {}", hold.from.at);
+            *why = hold_said(hold);
         }
     }
     if door.screen.is_json() {
@@ -96,61 +97,20 @@ fn known(name: &str, fleet: &Fleet, catalog: &Catalog) -> Result<FeatureName, Fa
 fn newer(
     solved: &Solved,
     feature: &FeatureName,
-    chosen: &Version,
     catalog: &Catalog,
     fleet: &Fleet,
 ) -> Vec<(Version, String)> {
-    let published = catalog.get(feature).into_iter().flatten().rev();
-    let newer = published.filter(|(version, _)| *version > chosen);
-    newer
-        .map(|(version, found)| (version.clone(), why_not(solved, feature, version, found, fleet)))
-        .collect()
-}
-
-fn why_not(
-    solved: &Solved,
-    feature: &FeatureName,
-    version: &Version,
-    found: &Published,
-    fleet: &Fleet,
-) -> String {
-    let asked = &solved.asked;
-    if let Some(why) = &found.yanked {
-        return format!("yanked: {why}");
-    }
-    if let Some(platform) = asked.set.platform.filter(|own| !found.platforms.contains(own)) {
-        let platforms: Vec<&str> = found.platforms.iter().map(|known| known.as_str()).collect();
-        return format!("it is for {} alone, and the site is {platform}", platforms.join(" and "));
-    }
-    let against = asked.asked.get(feature).into_iter().flatten();
-    let mut against = against.filter(|(requirement, _)| !requirement.covers(version));
-    if let Some((requirement, askers)) = against.next() {
-        let who = askers
-            .iter()
-            .next()
-            .map(|(through, at)| format!("{through} wants {requirement}, {at}"));
-        return who.unwrap_or_default();
-    }
-    let needs = solved.needs.get(feature).into_iter().flatten();
-    let mut needs = needs.filter(|(requirement, _)| !requirement.covers(version));
-    if let Some((requirement, askers)) = needs.next() {
-        let names: Vec<&str> = askers.iter().map(FeatureName::as_str).collect();
-        return format!("{} needs {requirement}", names.join(" and "));
-    }
-    if !version.pre.is_empty() {
-        return "a pre-release: nobody asks for it by name".to_owned();
-    }
-    let lacks = found.requires.iter().find(|(other, requirement)| {
-        solved.gets.get(*other).is_none_or(|chosen| !requirement.covers(&chosen.version))
+    let all = feature::newer(solved, feature, catalog, fleet.lock.as_ref());
+    let possible = |(version, against): &(Version, Against)| {
+        matches!(against, Against::Possible(_)).then(|| version.clone())
+    };
+    let best = all.iter().find_map(possible);
+    let each = all.iter().map(|(version, against)| {
+        let (is_best, has_lock) = (best.as_ref() == Some(version), fleet.lock.is_some());
+        let doubt = Doubt { solved, feature, version, is_best, has_lock };
+        (version.clone(), doubt.said(against))
     });
-    let update = format!("fleetctl lock --update {feature}");
-    match (lacks, &fleet.lock) {
-        (Some((other, requirement)), _) => {
-            format!("it needs {other} {requirement}; to try: {update}")
-        }
-        (None, Some(_)) => format!("the lock; to move it: {update}"),
-        (None, None) => format!("it does not go with the others; to see why: {update}@{version}"),
-    }
+    each.collect()
 }
 
 /// Why the site has it not.
