@@ -38,13 +38,20 @@ pub fn run(args: &Args, door: &Door) -> Outcome {
     let Some((solved, chosen)) = solved.and_then(|set| Some((set, set.gets.get(&feature)?))) else {
         return absent(site, &feature, &fleet, door);
     };
-    let reasons = reasons(solved, &feature);
-    let mut newer = newer(solved, &feature, &catalog, &fleet);
-    if let Some(hold) = site.holds.get(&feature).filter(|_| chosen.held) {
+    let ended = fleet.hold_ended(solved, &feature, jiff::Zoned::now().date());
+    let ended = ended.filter(|_| chosen.held);
+    let reasons = reasons(solved, &feature, ended);
+    let mut newer = match ended {
+        None => newer(solved, &feature, &catalog, &fleet),
+        Some(_) => newer(&without_hold(solved, &feature), &feature, &catalog, &fleet),
+    };
+    if let Some(hold) = site.holds.get(&feature).filter(|_| chosen.held && ended.is_none()) {
         for (_, why) in &mut newer {
             *why = hold_said(hold);
         }
     }
+    let published = catalog.get(&feature).and_then(|all| all.get(&chosen.version));
+    let yanked = published.and_then(|found| found.yanked.as_ref());
     if door.screen.is_json() {
         let newer: Vec<Value> = newer
             .iter()
@@ -52,7 +59,7 @@ pub fn run(args: &Args, door: &Door) -> Outcome {
             .collect();
         door.screen.json(&json!({
             "schema": 1, "site": site.name, "feature": feature, "version": chosen.version,
-            "held": chosen.held, "locked": fleet.lock.is_some() && resolved.behind.is_empty(),
+            "held": chosen.held, "hold_ended": ended.map(|day| day.to_string()), "yanked": yanked, "locked": fleet.lock.is_some() && resolved.behind.is_empty(),
             "because": reasons.iter().map(Reason::to_json).collect::<Vec<_>>(), "newer": newer,
         }))?;
         return Ok(exit::DONE);
@@ -66,11 +73,18 @@ pub fn run(args: &Args, door: &Door) -> Outcome {
         let line = Line::of(Tone::Plain, &format!("  {}", reason.said()));
         lines.push(line.add(Tone::Dim, &reason.place()));
     }
-    if newer.is_empty() {
-        lines.push(Line::of(Tone::Dim, "  it is the newest version that is published"));
-    } else {
-        lines.push(Line::of(Tone::Plain, "why no newer one:"));
+    if let Some(why) = yanked {
+        let text = format!("  it was yanked: {why}; who has it keeps it, nobody else gets it");
+        lines.push(Line::of(Tone::Warn, &text));
     }
+    let newest = match (newer.is_empty(), published, yanked) {
+        (false, ..) => "why no newer one:",
+        (true, None, _) => "  it is not in the registry any more, nor is a newer one",
+        (true, _, Some(_)) => "  no newer version is published",
+        (true, _, None) => "  it is the newest version that is published",
+    };
+    let tone = if newer.is_empty() { Tone::Dim } else { Tone::Plain };
+    lines.push(Line::of(tone, newest));
     let widest = newer.iter().map(|(version, _)| version.to_string().len()).max().unwrap_or(0);
     for (version, why) in &newer {
         let line = Line::of(Tone::Strong, &format!("  {:widest$}  ", version.to_string()));
@@ -79,6 +93,15 @@ pub fn run(args: &Args, door: &Door) -> Outcome {
     door.screen.show(&lines)?;
     super::resolve::tell_source(door, &fleet, &resolved)?;
     Ok(exit::DONE)
+}
+
+/// The answer as if nothing were held: what a hold that has ended still stands for.
+fn without_hold(solved: &Solved, feature: &FeatureName) -> Solved {
+    let mut free = solved.clone();
+    if let Some((_, is_over)) = free.asked.holds.get_mut(feature) {
+        *is_over = true;
+    }
+    free
 }
 
 /// A feature that somebody wants, published, or both.

@@ -81,7 +81,7 @@ fn free(
     let all = newer(solved, feature, catalog, fleet.lock.as_ref());
     if let Some(wanted) = &update.requirement {
         if !all.iter().any(|(version, _)| wanted.matches(version)) {
-            return format!(": no newer version is {wanted}");
+            return format!(": it is already the newest that {wanted} allows");
         }
     }
     let is_allowed = |version: &Version| {
@@ -92,14 +92,18 @@ fn free(
         !matches!(against, Against::Yanked(_) | Against::PreRelease | Against::Platforms(_))
     };
     let candidates = || all.iter().filter(|(version, _)| is_allowed(version));
-    let found = candidates().find(|(_, against)| is_worth(against)).or_else(|| candidates().next());
-    let yanked = catalog.get(feature).and_then(|all| all.get(&chosen.version)?.yanked.as_ref());
-    let Some((version, against)) = found else {
-        return match yanked {
-            Some(why) => format!(": it was yanked ({why}), and no newer one is published"),
-            None => ": it is the newest that is published".to_owned(),
-        };
+    let said = |(version, against): &(Version, Against)| {
+        Doubt { solved, feature, version, is_best: false, has_lock: true }.said(against)
     };
-    let doubt = Doubt { solved, feature, version, is_best: false, has_lock: true };
-    format!(" to {version}: {}", doubt.said(against))
+    if let Some(found) = candidates().find(|(_, against)| is_worth(against)) {
+        return format!(" to {}: {}", found.0, said(found));
+    }
+    let yanked = catalog.get(feature).and_then(|all| all.get(&chosen.version)?.yanked.as_ref());
+    match (candidates().next(), yanked) {
+        (Some(found), _) => {
+            format!(": it is the newest that may be chosen ({}: {})", found.0, said(found))
+        }
+        (None, Some(why)) => format!(": it was yanked ({why}), and no newer one is published"),
+        (None, None) => ": it is the newest that is published".to_owned(),
+    }
 }

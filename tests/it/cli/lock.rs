@@ -156,7 +156,7 @@ fn a_hold_stays_until_its_day_and_is_told_when_it_is_over() {
 = contact-form 2.1.4   1 site  acme.example
     does not move: the hold until 2999-12-31, inventory/sites.yml:6:27
 = contact-form 2.2.0  3 sites  shop[01:03].example
-    does not move: no newer version is 2.2.0
+    does not move: it is already the newest that 2.2.0 allows
 fleet.lock is up to date, nothing moves: 4 sites in 3 requirement sets
 "
     );
