@@ -147,6 +147,10 @@ fn absent(site: &Site, feature: &FeatureName, fleet: &Fleet, door: &Door) -> Out
             _ => format!("the site itself opted out, {}", out.from.at),
         })
         .collect();
+    let waived = site.waived.iter().filter(|want| want.feature == *feature);
+    because.extend(waived.map(|want| {
+        format!("without that: {} wants {}, {}", want.from.who, want.requirement, want.from.at)
+    }));
     if because.is_empty() {
         because.push("none of its groups wants it, nor does it itself".to_owned());
         let wants = fleet.inventory.sites().iter().flat_map(|site| &site.wants);
