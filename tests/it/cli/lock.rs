@@ -31,7 +31,7 @@ sites:
 }
 
 /// Publishes a version; `more` are further lines of its definition.
-fn publish(stage: &Stage, name: &str, version: &str, more: &str) {
+pub(super) fn publish(stage: &Stage, name: &str, version: &str, more: &str) {
     let others = if more.contains("platforms:") { "" } else { ", static: ~, react: ~" };
     let mount = format!("mount: {{ wordpress: ~{others} }}");
     stage.write(
@@ -157,7 +157,7 @@ fn a_hold_stays_until_its_day_and_is_told_when_it_is_over() {
     does not move: the hold until 2999-12-31, inventory/sites.yml:6:27
 = contact-form 2.2.0  3 sites  shop[01:03].example
     does not move: it is already the newest that 2.2.0 allows
-fleet.lock is up to date, nothing moves: 4 sites in 3 requirement sets
+fleet.lock is up to date, nothing moves: 4 sites in 2 requirement sets
 "
     );
     stage.replace("inventory/sites.yml", "2999-12-31", "2001-01-01");
