@@ -53,19 +53,23 @@ pub fn run(args: &Args, door: &Door) -> Outcome {
             Failure::internal(format!("{} cannot be written: {why}", fleet.lock_name()))
         })?;
     }
-    let stays = match updates.iter().any(|update| update.feature.is_some()) {
-        true => stays::stays(&fleet, &resolution, &moves, &updates, &fleet.registry.catalog()?),
-        false => Vec::new(),
+    let stays = if updates.iter().any(|update| update.feature.is_some()) {
+        stays::stays(&fleet, &resolution, &moves, &updates, &fleet.registry.catalog()?)
+    } else {
+        Vec::new()
     };
     let over = over(&fleet, &resolution);
     if door.screen.is_json() {
         let each: Vec<Value> = moves.moves.iter().map(tell::to_json).collect();
         let unmoved = tell::rows(&Moves { moves: Vec::new(), ..moves.clone() }, stays);
+        let dropped = moves.dropped.iter();
+        let dropped: Vec<Value> =
+            dropped.map(|known| json!({ "what": known.what, "perhaps": known.perhaps })).collect();
         let unmoved: Vec<Value> = unmoved.iter().map(tell::unmoved_to_json).collect();
         door.screen.json(&json!({
             "schema": 1, "file": fleet.lock_name(), "changed": is_changed,
             "written": is_changed && !args.check, "moves": each, "unmoved": unmoved,
-            "dropped": moves.dropped, "unsure": moves.unsure, "holds_over": over,
+            "dropped": dropped, "unsure": moves.unsure, "holds_over": over,
         }))?;
     } else {
         tell::show(&tell::rows(&moves, stays), &moves.dropped, door)?;

@@ -12,7 +12,7 @@ mod write;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-pub use moves::{Move, Moves, Present, Reworded, moves};
+pub use moves::{Dropped, Move, Moves, Present, Reworded, moves};
 use semver::Version;
 
 use super::resolve::{AskedSet, Chosen, Needs, RequirementSet, Resolution, Solved, Through};

@@ -14,7 +14,7 @@ mod world;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-pub use against::{Against, newer};
+pub use against::{Against, Trials};
 pub use ask::{
     Ask, Asked, AskedSet, Hold, OptOut, RequirementSet, Through, Want, requirement_sets,
 };

@@ -72,9 +72,10 @@ pub fn run(args: &Args, door: &Door) -> Outcome {
     let is_short = rows.iter().any(|row| row.older > 0);
     for row in rows {
         // How many want what there is no version of is known in any case.
-        let sites = match usage.unknown.is_empty() || row.version.is_none() {
-            true => row.sites.to_string(),
-            false => "?".to_owned(),
+        let sites = if usage.unknown.is_empty() || row.version.is_none() {
+            row.sites.to_string()
+        } else {
+            "?".to_owned()
         };
         let (tone, mut state) = row.state;
         if row.older > 0 {

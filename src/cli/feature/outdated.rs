@@ -88,9 +88,6 @@ fn tell(rows: &BTreeMap<Row, BTreeSet<SiteName>>, door: &Door) -> std::io::Resul
             }
             (false, _) => (Tone::Warn, format!("fleetctl lock --update {}", row.feature)),
             (true, true) => (Tone::Dim, "held".to_owned()),
-            (true, false) if row.newest <= row.has => {
-                (Tone::Warn, "yanked, and nothing else fits".to_owned())
-            }
             (true, false) => (Tone::Dim, "requirements allow no newer one".to_owned()),
         };
         table.row([

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     cli::{Door, Failure, Outcome, exit, flags::HostFlags, inventory::find, visit},
-    feature::{self, Against, Catalog, Solved},
+    feature::{Against, Catalog, Solved, Trials},
     inventory::{LayerName, Site},
     model::{FeatureName, Problem},
     pipeline::Fleet,
@@ -59,7 +59,8 @@ pub fn run(args: &Args, door: &Door) -> Outcome {
             .collect();
         door.screen.json(&json!({
             "schema": 1, "site": site.name, "feature": feature, "version": chosen.version,
-            "held": chosen.held, "hold_ended": ended.map(|day| day.to_string()), "yanked": yanked, "locked": fleet.lock.is_some() && resolved.behind.is_empty(),
+            "held": chosen.held, "hold_ended": ended.map(|day| day.to_string()), "yanked": yanked,
+            "locked": fleet.lock.is_some() && resolved.behind.is_empty(),
             "because": reasons.iter().map(Reason::to_json).collect::<Vec<_>>(), "newer": newer,
         }))?;
         return Ok(exit::DONE);
@@ -123,15 +124,14 @@ fn newer(
     catalog: &Catalog,
     fleet: &Fleet,
 ) -> Vec<(Version, String)> {
-    let all = feature::newer(solved, feature, catalog, fleet.lock.as_ref());
-    let possible = |(version, against): &(Version, Against)| {
-        matches!(against, Against::Possible(_)).then(|| version.clone())
-    };
-    let best = all.iter().find_map(possible);
+    let trials = Trials::new(catalog, fleet.lock.as_ref());
+    let all: Vec<(&Version, Against)> = trials.newer(solved, feature).collect();
+    let best = all.iter().find(|(_, against)| matches!(against, Against::Possible(_)));
+    let best = best.map(|(version, _)| *version);
     let each = all.iter().map(|(version, against)| {
-        let (is_best, has_lock) = (best.as_ref() == Some(version), fleet.lock.is_some());
+        let (is_best, has_lock) = (best == Some(*version), fleet.lock.is_some());
         let doubt = Doubt { solved, feature, version, is_best, has_lock };
-        (version.clone(), doubt.said(against))
+        ((*version).clone(), doubt.said(against))
     });
     each.collect()
 }

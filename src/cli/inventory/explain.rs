@@ -36,12 +36,11 @@ pub fn run(args: &Args, door: &Door) -> Outcome {
         Err(problems) => (None, problems.0.first().map(ToString::to_string).unwrap_or_default()),
     };
     let alone;
-    let inventory = match &fleet {
-        Some(fleet) => &fleet.inventory,
-        None => {
-            alone = project.inventory(environment)?;
-            &alone
-        }
+    let inventory = if let Some(fleet) = &fleet {
+        &fleet.inventory
+    } else {
+        alone = project.inventory(environment)?;
+        &alone
     };
     door.tell_notes(inventory)?;
     let site = find(inventory, &args.site)?;
@@ -56,6 +55,10 @@ pub fn run(args: &Args, door: &Door) -> Outcome {
         if topics.is_empty() {
             let problem = Problem::new(format!("nothing sets `{key}` for {}", site.name));
             let known = names.iter().map(String::as_str);
+            let problem = match &versions {
+                Versions::Known { .. } => problem,
+                _ => problem.hint("which versions it gets is not known, and so not what its features fall back on"),
+            };
             return Err(Failure::usage(problem.suggest(key, known)));
         }
     }

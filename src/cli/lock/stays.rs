@@ -7,7 +7,7 @@ use semver::Version;
 use super::tell::Row;
 use crate::{
     cli::feature::{Doubt, hold_said},
-    feature::{Against, Catalog, Moves, Resolution, Solved, Update, newer},
+    feature::{Against, Catalog, Moves, Resolution, Solved, Trials, Update},
     model::{FeatureName, SiteName},
     pipeline::Fleet,
 };
@@ -24,18 +24,19 @@ pub fn stays(
     catalog: &Catalog,
 ) -> Vec<Row> {
     let mut found: BTreeMap<Stay, BTreeSet<SiteName>> = BTreeMap::new();
+    let trials = Trials::new(catalog, fleet.lock.as_ref());
     for update in updates {
         let Some(feature) = &update.feature else { continue };
-        let moved: BTreeSet<&SiteName> = (moves.moves.iter())
+        let gone_on: BTreeSet<&SiteName> = (moves.moves.iter())
             .filter(|step| step.feature == *feature)
             .flat_map(|step| &step.sites)
             .collect();
         for solved in &resolution.sets {
             let Some(chosen) = solved.gets.get(feature) else { continue };
-            if solved.asked.sites.iter().all(|site| moved.contains(site)) {
+            if solved.asked.sites.iter().all(|site| gone_on.contains(site)) {
                 continue;
             }
-            for (why, sites) in why(fleet, solved, feature, update, catalog) {
+            for (why, sites) in why(fleet, solved, feature, update, (catalog, &trials)) {
                 let stay = (feature.clone(), chosen.version.clone(), why);
                 found.entry(stay).or_default().extend(sites);
             }
@@ -53,7 +54,7 @@ fn why(
     solved: &Solved,
     feature: &FeatureName,
     update: &Update,
-    catalog: &Catalog,
+    tools: (&Catalog, &Trials<'_>),
 ) -> BTreeMap<String, BTreeSet<SiteName>> {
     let all = &solved.asked.sites;
     let is_held = solved.gets.get(feature).is_some_and(|chosen| chosen.held);
@@ -67,23 +68,16 @@ fn why(
         }
         return found;
     }
-    [(free(fleet, solved, feature, update, catalog), all.clone())].into()
+    [(free(solved, feature, update, tools), all.clone())].into()
 }
 
 fn free(
-    fleet: &Fleet,
     solved: &Solved,
     feature: &FeatureName,
     update: &Update,
-    catalog: &Catalog,
+    (catalog, trials): (&Catalog, &Trials<'_>),
 ) -> String {
     let Some(chosen) = solved.gets.get(feature) else { return String::new() };
-    let all = newer(solved, feature, catalog, fleet.lock.as_ref());
-    if let Some(wanted) = &update.requirement {
-        if !all.iter().any(|(version, _)| wanted.matches(version)) {
-            return format!(": it is already the newest that {wanted} allows");
-        }
-    }
     let is_allowed = |version: &Version| {
         update.requirement.as_ref().is_none_or(|wanted| wanted.matches(version))
     };
@@ -91,19 +85,27 @@ fn free(
     let is_worth = |against: &Against| {
         !matches!(against, Against::Yanked(_) | Against::PreRelease | Against::Platforms(_))
     };
-    let candidates = || all.iter().filter(|(version, _)| is_allowed(version));
-    let said = |(version, against): &(Version, Against)| {
+    let said = |version: &Version, against: &Against| {
         Doubt { solved, feature, version, is_best: false, has_lock: true }.said(against)
     };
-    if let Some(found) = candidates().find(|(_, against)| is_worth(against)) {
-        return format!(" to {}: {}", found.0, said(found));
+    let mut newest = None;
+    for (version, against) in trials.newer(solved, feature) {
+        if !is_allowed(version) {
+            continue;
+        }
+        let text = said(version, &against);
+        if is_worth(&against) {
+            return format!(" to {version}: {text}");
+        }
+        newest.get_or_insert((version, text));
     }
     let yanked = catalog.get(feature).and_then(|all| all.get(&chosen.version)?.yanked.as_ref());
-    match (candidates().next(), yanked) {
-        (Some(found), _) => {
-            format!(": it is the newest that may be chosen ({}: {})", found.0, said(found))
+    match (newest, yanked, &update.requirement) {
+        (Some((version, text)), ..) => {
+            format!(": it is the newest that may be chosen ({version}: {text})")
         }
-        (None, Some(why)) => format!(": it was yanked ({why}), and no newer one is published"),
-        (None, None) => ": it is the newest that is published".to_owned(),
+        (None, _, Some(wanted)) => format!(": it is already the newest that {wanted} allows"),
+        (None, Some(why), _) => format!(": it was yanked ({why}), and no newer one is published"),
+        (None, None, None) => ": it is the newest that is published".to_owned(),
     }
 }

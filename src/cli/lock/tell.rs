@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::{
     cli::Door,
-    feature::{Move, Moves},
+    feature::{Dropped, Move, Moves},
     model::{FeatureName, SiteName},
     report::{Line, Tone, listed, plural},
 };
@@ -72,7 +72,7 @@ pub fn rows(moves: &Moves, stays: Vec<Row>) -> Vec<Row> {
 ///
 /// # Errors
 /// When nobody can read it.
-pub fn show(rows: &[Row], dropped: &[String], door: &Door) -> std::io::Result<()> {
+pub fn show(rows: &[Row], dropped: &[Dropped], door: &Door) -> std::io::Result<()> {
     let widest = rows.iter().map(|row| row.what.chars().count()).max().unwrap_or(0);
     let counts: Vec<String> = rows.iter().map(|row| plural(row.sites.len(), "site")).collect();
     let most = counts.iter().map(String::len).max().unwrap_or(0);
@@ -88,9 +88,18 @@ pub fn show(rows: &[Row], dropped: &[String], door: &Door) -> std::io::Result<()
         );
         lines.extend(row.why.iter().map(|why| Line::of(Tone::Dim, &format!("    {why}"))));
     }
-    for words in dropped {
+    for known in dropped {
         let line = Line::of(Tone::Bad, "- ").add(Tone::Plain, "no site asks any more for: ");
-        lines.push(line.add(Tone::Dim, words));
+        lines.push(line.add(Tone::Dim, &known.what));
+        let text = if known.perhaps.is_empty() {
+            "    those sites have left the inventory, or ask for nothing now".to_owned()
+        } else {
+            let sites = listed(&known.perhaps, room);
+            format!(
+                "    those sites have left the inventory, or are among these, which ask for less: {sites}"
+            )
+        };
+        lines.push(Line::of(Tone::Dim, &text));
     }
     door.screen.show(&lines)
 }

@@ -7,7 +7,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Lock, LockedSet, Present};
-use crate::feature::{RequirementSet, Resolution, Solved, Through};
+use crate::{
+    feature::{RequirementSet, Resolution, Solved, Through},
+    model::SiteName,
+};
 
 type Known<'l> = (&'l RequirementSet, &'l LockedSet);
 
@@ -35,9 +38,8 @@ impl<'l> Before<'l> {
                 if before.found.contains_key(&solved.asked.set) {
                     continue;
                 }
-                let sets = lock.sets.iter().filter(|(set, _)| match may_lose {
-                    true => gone.contains(*set),
-                    false => is_part(set, &solved.asked.set),
+                let sets = lock.sets.iter().filter(|(set, _)| {
+                    if may_lose { gone.contains(*set) } else { is_part(set, &solved.asked.set) }
                 });
                 let near = sets.filter_map(|known| {
                     let is_alive = before.alive.contains(known.0);
@@ -95,6 +97,25 @@ fn distance((old, locked): Known<'_>, solved: &Solved) -> Option<usize> {
     Some(distance + held(old).symmetric_difference(&held(new)).count())
 }
 
+/// Whether a set asks for a part of what `old` asks for, in the same words.
+fn asks_less(new: &RequirementSet, old: &RequirementSet) -> bool {
+    let is_kept = |(feature, asked)| old.wants.get(feature) == Some(asked);
+    new.holds == old.holds && new.wants.len() < old.wants.len() && new.wants.iter().all(is_kept)
+}
+
+/// The sites of known sets that may have asked for all of `old`.
+pub(super) fn perhaps(
+    lock: &Lock,
+    old: &RequirementSet,
+    resolution: &Resolution,
+) -> BTreeSet<SiteName> {
+    let sets = resolution.sets.iter().map(|solved| &solved.asked).filter(|asked| {
+        let is_known = lock.sets.contains_key(&asked.set);
+        is_known && asked.set.platform == old.platform && asks_less(&asked.set, old)
+    });
+    sets.flat_map(|asked| asked.sites.iter().cloned()).collect()
+}
+
 /// What a site had that now asks for less, or for nothing, if that is certain enough: it opted out
 /// of all of it, or is still in the groups that asked for it.
 pub(super) fn of_site<'l>(
@@ -105,13 +126,7 @@ pub(super) fn of_site<'l>(
 ) -> Option<Known<'l>> {
     let mut all = lock.sets.iter().filter(|(set, _)| gone.contains(set));
     all.find(|(set, locked)| {
-        let asks_less = now.is_none_or(|solved| {
-            let now = &solved.asked.set;
-            let is_kept = |(feature, asked)| set.wants.get(feature) == Some(asked);
-            now.holds == set.holds
-                && now.wants.len() < set.wants.len()
-                && now.wants.iter().all(is_kept)
-        });
+        let asks_less = now.is_none_or(|solved| asks_less(&solved.asked.set, set));
         let has_left_out = |feature| site.opt_outs.contains_key(feature);
         let mut askers = locked.asked.values().flat_map(|asked| asked.values().flatten());
         let is_member = |through: &Through| match through {

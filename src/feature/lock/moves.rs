@@ -45,6 +45,15 @@ pub struct Reworded {
     pub sites: BTreeSet<SiteName>,
 }
 
+/// What was locked for sites that are gone, or ask for less now: which they are, nobody knows.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Dropped {
+    /// What was asked for and locked, in words.
+    pub what: String,
+    /// Sites that ask for a part of it, now or as ever.
+    pub perhaps: BTreeSet<SiteName>,
+}
+
 /// All that a new lock changes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Moves {
@@ -52,8 +61,8 @@ pub struct Moves {
     pub moves: Vec<Move>,
     /// What is only said otherwise.
     pub reworded: Vec<Reworded>,
-    /// What was locked for sites that nobody knows any more, in words.
-    pub dropped: Vec<String>,
+    /// What was locked, and no site asks for any more.
+    pub dropped: Vec<Dropped>,
     /// Sites of which the lock cannot tell whether they are new.
     pub unsure: BTreeSet<SiteName>,
 }
@@ -72,10 +81,12 @@ pub struct Present {
 }
 
 type Sites = BTreeSet<SiteName>;
+/// A feature, from what to what, and why.
+type Step = (FeatureName, Option<Version>, Option<Version>, Option<String>);
 
 #[derive(Default)]
 struct Found {
-    moves: BTreeMap<(FeatureName, Option<Version>, Option<Version>, Option<String>), Sites>,
+    moves: BTreeMap<Step, Sites>,
     reworded: BTreeMap<(FeatureName, Option<Version>, String), Sites>,
 }
 
@@ -98,8 +109,11 @@ pub fn moves(lock: Option<&Lock>, resolution: &Resolution, present: &[Present]) 
         }
     }
     let mut gone = before.gone.clone();
-    for site in present {
-        let now = resolution.of_site(&site.site);
+    let now: BTreeMap<&SiteName, &Solved> = (resolution.sets.iter())
+        .flat_map(|solved| solved.asked.sites.iter().map(move |site| (site, solved)))
+        .collect();
+    for site in present.iter().filter(|_| !before.gone.is_empty()) {
+        let now = now.get(&site.site).copied();
         let is_new = now.is_some_and(|solved| !known.sets.contains_key(&solved.asked.set));
         if is_new {
             continue;
@@ -109,7 +123,12 @@ pub fn moves(lock: Option<&Lock>, resolution: &Resolution, present: &[Present]) 
         found.lose(site, locked, now);
     }
     let dropped = known.sets.iter().filter(|(set, _)| gone.contains(set));
-    told.dropped = dropped.map(|(set, locked)| reason::in_words(set, locked)).collect();
+    told.dropped = dropped
+        .map(|(set, locked)| Dropped {
+            what: reason::in_words(set, locked),
+            perhaps: before::perhaps(known, set, resolution),
+        })
+        .collect();
     let moves = found.moves.into_iter();
     told.moves = moves
         .map(|((feature, from, to, why), sites)| Move { feature, from, to, why, sites })

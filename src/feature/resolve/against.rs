@@ -35,26 +35,39 @@ pub enum Against {
     Possible(Vec<(FeatureName, Option<Version>)>),
 }
 
-/// The published versions above the one that `solved` chose, the newest first, and what stands
-/// against each. Holds and opt-outs are not looked at: they stand against all of them.
-#[must_use]
-pub fn newer(
-    solved: &Solved,
-    feature: &FeatureName,
-    catalog: &Catalog,
-    lock: Option<&Lock>,
-) -> Vec<(Version, Against)> {
-    let Some(chosen) = solved.gets.get(feature) else { return Vec::new() };
-    let world = World::new(catalog);
-    let published = catalog.get(feature).into_iter().flatten().rev();
-    let newer = published.filter(|(version, _)| **version > chosen.version);
-    newer
-        .map(|(version, found)| {
+/// What is published, ready to be tried for any number of sets.
+pub struct Trials<'c> {
+    catalog: &'c Catalog,
+    world: World<'c>,
+    lock: Option<&'c Lock>,
+}
+
+impl<'c> Trials<'c> {
+    /// Gets ready, once for all sets.
+    #[must_use]
+    pub fn new(catalog: &'c Catalog, lock: Option<&'c Lock>) -> Self {
+        Self { catalog, world: World::new(catalog), lock }
+    }
+
+    /// The published versions above the one that `solved` chose, the newest first, and what stands
+    /// against each: tried as they are asked for. Holds and opt-outs of the feature itself are not
+    /// looked at: they stand against all of them.
+    pub fn newer(
+        &self,
+        solved: &Solved,
+        feature: &FeatureName,
+    ) -> impl Iterator<Item = (&'c Version, Against)> {
+        let chosen = solved.gets.get(feature);
+        let published = self.catalog.get(feature).into_iter().flatten().rev();
+        let is_newer =
+            move |version: &Version| chosen.is_some_and(|chosen| *version > chosen.version);
+        let newer = published.filter(move |(version, _)| is_newer(version));
+        newer.map(move |(version, found)| {
             let against = direct(solved, feature, version, found)
-                .unwrap_or_else(|| tried(&world, solved, feature, version, lock));
-            (version.clone(), against)
+                .unwrap_or_else(|| tried(&self.world, solved, feature, version, self.lock));
+            (version, against)
         })
-        .collect()
+    }
 }
 
 /// What can be seen without a look at other features.

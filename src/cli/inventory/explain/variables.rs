@@ -45,9 +45,12 @@ fn fall_back(
     spec: &VariableSpec,
 ) {
     let title = format!("{} {}", feature.name, feature.version);
-    let default = spec.default.as_ref().map(|value| match spec.secret {
-        true => "…".to_owned(),
-        false => shown(name, &VariableValue::Plain(value.clone())),
+    let default = spec.default.as_ref().map(|value| {
+        if spec.secret {
+            "…".to_owned()
+        } else {
+            shown(name, &VariableValue::Plain(value.clone()))
+        }
     });
     // Two features may read the same variable, each with a default of its own.
     let is_set =

@@ -61,7 +61,7 @@ fn told(before: &[Given<'_>], after: &[Given<'_>], groups: &[(&str, &str)], expe
         sites.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
     };
     let shown =
-        |version: &Option<Version>| version.as_ref().map_or("none".into(), |v| v.to_string());
+        |version: &Option<Version>| version.as_ref().map_or("none".into(), ToString::to_string);
     for step in &moves.moves {
         let (from, to) = (shown(&step.from), shown(&step.to));
         let why = step.why.clone().unwrap_or_default();
@@ -76,7 +76,12 @@ fn told(before: &[Given<'_>], after: &[Given<'_>], groups: &[(&str, &str)], expe
             names(&known.sites)
         ));
     }
-    lines.extend(moves.dropped.iter().map(|words| format!("dropped {words}")));
+    lines.extend(
+        moves
+            .dropped
+            .iter()
+            .map(|known| format!("dropped {}; perhaps: {}", known.what, names(&known.perhaps))),
+    );
     if !moves.unsure.is_empty() {
         lines.push(format!("unsure: {}", names(&moves.unsure)));
     }
@@ -149,7 +154,7 @@ fn what_a_site_that_is_gone_had_is_told_in_words() {
         &[Given("a.example", &[FORM], &[])],
         &[],
         &[
-            "dropped contact-form ^2.1 by group forms, popup any version by group promo, on wordpress (had contact-form 2.2.0, form-core 1.3.0, popup 1.0.2)",
+            "dropped contact-form ^2.1 by group forms, popup any version by group promo, on wordpress (had contact-form 2.2.0, form-core 1.3.0, popup 1.0.2); perhaps: a.example",
         ],
     );
 }
