@@ -19,7 +19,7 @@ use thiserror::Error;
 
 use crate::{
     feature::Lock,
-    inventory::{Inventory, Layer, Site, Target, select, select_hosts},
+    inventory::{Inventory, Layer, Site, Target, select, select_hosts, unreachable},
     model::{FeatureName, Problem, Problems, RegistryPlace, SiteName},
     playbook::{self, Play},
     project::{Environment, Project},
@@ -128,11 +128,8 @@ impl Fleet {
         let features = |site: &Site| -> BTreeSet<FeatureName> { self.features_of(site) };
         let target = self.project.limited(target).map_err(LoadError::NoTarget)?;
         let names = select(&self.inventory, &target, &features).map_err(LoadError::NoTarget)?;
-        let blocked = names.iter().filter_map(|name| {
-            let problem = self.inventory.site(name.as_str())?.blocked.clone()?;
-            Some(Problem { message: format!("{name}: {}", problem.message), ..problem })
-        });
-        let problems = Problems(blocked.collect());
+        let sites = names.iter().filter_map(|name| self.inventory.site(name.as_str()));
+        let problems = Problems(unreachable(sites));
         problems.or(names).map_err(LoadError::Wrong)
     }
 
@@ -148,6 +145,37 @@ impl Fleet {
             }
             problems
         })
+    }
+
+    /// A canary that no site of the play is: without a word, its first batch would be left out.
+    #[must_use]
+    pub fn canary_of_nobody(&self, play: &Play) -> Option<Problem> {
+        let canary = &play.rollout.canary;
+        let sites = self.sites_of(play).ok()?;
+        let of_play = || sites.iter().filter_map(|name| self.inventory.site(name.as_str()));
+        if canary.is_empty() || of_play().any(|site| play.rollout.is_canary(&site.tags)) {
+            return None;
+        }
+        let tags: Vec<String> =
+            canary.iter().map(|(key, value)| format!("{key}: {value}")).collect();
+        let message =
+            format!("no site is the canary `{}` of the play: nothing goes first", tags.join(", "));
+        let problem = Problem { at: play.at.clone(), ..Problem::new(message) };
+        for (key, value) in canary {
+            let all = of_play().flat_map(|site| &site.tags);
+            let values: BTreeSet<&str> = all
+                .clone()
+                .filter(|(known, _)| *known == key)
+                .map(|(_, value)| value.as_str())
+                .collect();
+            if values.is_empty() {
+                return Some(problem.suggest(key.as_str(), all.map(|(known, _)| known.as_str())));
+            }
+            if !values.contains(value.as_str()) {
+                return Some(problem.suggest(value, values));
+            }
+        }
+        Some(problem)
     }
 
     /// The one play that these sites belong to, and those of them it is for.

@@ -1,6 +1,9 @@
 //! `artifact`: archives, judged before anybody trusts them.
 
-use std::path::{Path, PathBuf};
+use std::{
+    io::ErrorKind,
+    path::{Path, PathBuf},
+};
 
 use clap::Subcommand;
 use serde_json::{Value, json};
@@ -50,8 +53,14 @@ fn verified(args: &VerifyArgs, door: &Door) -> Outcome {
 }
 
 fn judged(file: &Path, door: &Door) -> Result<ArtifactManifest, String> {
+    if door.path(file).is_dir() {
+        return Err("it is a directory, not an archive".to_owned());
+    }
     verify(&door.path(file)).map_err(|error| match error {
         RegistryError::Damaged { why, .. } => why,
+        RegistryError::Io { error, .. } if error.kind() == ErrorKind::NotFound => {
+            "there is no such file".to_owned()
+        }
         RegistryError::Io { error, .. } => error.to_string(),
         other => other.to_string(),
     })

@@ -49,12 +49,12 @@ impl Door {
         })
     }
 
-    /// Tells of what was read and cannot be honoured.
+    /// Tells of what was read and cannot be honoured, or may be a slip.
     ///
     /// # Errors
     /// When it cannot be written.
-    pub fn tell_notes(&self, inventory: &Inventory) -> std::io::Result<()> {
-        inventory.notes.iter().try_for_each(|note| self.tell_note(note))
+    pub fn tell_notes(&self, notes: &[Problem]) -> std::io::Result<()> {
+        notes.iter().try_for_each(|note| self.tell_note(note))
     }
 
     /// Tells one note, unless only results are wanted.

@@ -37,7 +37,7 @@ Exit codes:
     7  a rollback itself failed
     8  the only trouble is unreachable hosts
     9  a host lock is held by another run
-   10  changes or drift are pending (plan, audit)
+   10  something is pending (plan, audit, lock --check, feature outdated)
    11  hosts have moved since the plan was made
    12  authentication or a host key
    13  a secret could not be had

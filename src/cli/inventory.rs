@@ -43,6 +43,6 @@ fn open(door: &Door) -> Result<(Project, Inventory), Failure> {
     let project = door.project()?;
     let environment = door.environment(&project)?;
     let inventory = project.inventory(environment)?;
-    door.tell_notes(&inventory)?;
+    door.tell_notes(&inventory.notes)?;
     Ok((project, inventory))
 }

@@ -9,7 +9,7 @@ use serde_json::json;
 use super::{Door, Failure, Outcome, exit};
 use crate::{
     feature::Catalog,
-    inventory::Inventory,
+    inventory::{Inventory, unreachable},
     model::{FeatureName, Problem, Problems},
     pipeline, playbook,
     project::{Environment, Project},
@@ -39,6 +39,8 @@ struct Seen {
     behind: BTreeSet<String>,
     /// Holds that have ended or soon will, in words.
     holds: BTreeSet<String>,
+    /// What cannot be honoured, or may be a slip.
+    notes: BTreeSet<Problem>,
 }
 
 /// Checks.
@@ -46,7 +48,7 @@ pub fn run(args: &Args, door: &Door) -> Outcome {
     let project = door.project()?;
     let mut problems = Problems::default();
     let mut seen = Seen::default();
-    check_features(&project, &mut seen, &mut problems);
+    let sources = check_features(&project, &mut seen, &mut problems);
     check_playbooks(&project, &mut seen, &mut problems);
     let catalog = match pipeline::registry(&project)?.catalog() {
         Ok(catalog) => catalog,
@@ -66,7 +68,10 @@ pub fn run(args: &Args, door: &Door) -> Outcome {
         seen.sites += inventory.sites().len();
         check_keys(&project, &inventory, &mut problems);
         check_holds(&inventory, &mut seen);
-        check_sites(&project, environment, &catalog, &mut seen, &mut problems);
+        seen.notes.extend(inventory.notes.iter().cloned());
+        seen.notes.extend(unreachable(inventory.sites()));
+        let known = Known { catalog: &catalog, sources: &sources };
+        check_sites(&project, environment, &known, &mut seen, &mut problems);
     }
     let is_strict = args.strict || door.global.env.is_some();
     if is_strict {
@@ -90,6 +95,7 @@ fn tell(seen: &Seen, door: &Door) -> std::io::Result<()> {
             "features": seen.features, "playbooks": seen.playbooks, "versions": seen.versions,
             "unpublished": seen.unpublished, "locks_behind": seen.behind,
             "holds_ending": seen.holds,
+            "notes": seen.notes.iter().map(ToString::to_string).collect::<Vec<_>>(),
         }));
     }
     let parts = [
@@ -98,8 +104,12 @@ fn tell(seen: &Seen, door: &Door) -> std::io::Result<()> {
         plural(seen.versions, "published version"),
         plural(seen.playbooks, "playbook"),
     ];
-    let line = Line::of(Tone::Good, "all good: ").add(Tone::Plain, &parts.join(", "));
-    door.screen.show([&line])?;
+    let line = match seen.notes.len() {
+        0 => Line::of(Tone::Good, "all good: "),
+        count => Line::of(Tone::Warn, &format!("no errors, {}: ", plural(count, "note"))),
+    };
+    door.screen.show([&line.add(Tone::Plain, &parts.join(", "))])?;
+    seen.notes.iter().try_for_each(|note| door.tell_note(note))?;
     let waiting: Vec<String> = seen.unpublished.iter().map(ToString::to_string).collect();
     if !waiting.is_empty() {
         let text = format!("fleetctl feature publish {}", waiting.join(" "));
@@ -116,11 +126,17 @@ fn tell(seen: &Seen, door: &Door) -> std::io::Result<()> {
     Ok(())
 }
 
-fn check_features(project: &Project, seen: &mut Seen, problems: &mut Problems) {
-    for (name, path) in problems.absorb(project.features()).unwrap_or_default() {
+/// The sources of features, by name.
+fn check_features(
+    project: &Project,
+    seen: &mut Seen,
+    problems: &mut Problems,
+) -> BTreeSet<FeatureName> {
+    let sources = problems.absorb(project.features()).unwrap_or_default();
+    for (name, path) in &sources {
         seen.features += 1;
-        match read_source(&path, &format!("features/{name}")) {
-            Ok(source) if source.feature.name == name => {}
+        match read_source(path, &format!("features/{name}")) {
+            Ok(source) if source.feature.name == *name => {}
             Ok(source) => {
                 let other = source.feature.name;
                 let problem =
@@ -131,6 +147,7 @@ fn check_features(project: &Project, seen: &mut Seen, problems: &mut Problems) {
             Err(other) => problems.push(Problem::new(other.to_string())),
         }
     }
+    sources.into_iter().map(|(name, _)| name).collect()
 }
 
 fn check_playbooks(project: &Project, seen: &mut Seen, problems: &mut Problems) {
@@ -193,12 +210,18 @@ fn check_holds(inventory: &Inventory, seen: &mut Seen) {
     }
 }
 
+/// The features that there are.
+struct Known<'a> {
+    catalog: &'a Catalog,
+    sources: &'a BTreeSet<FeatureName>,
+}
+
 /// Every site against what it wants: requirements that can be met, variables as the features
 /// ask for them.
 fn check_sites(
     project: &Project,
     environment: &Environment,
-    catalog: &Catalog,
+    known: &Known<'_>,
     seen: &mut Seen,
     problems: &mut Problems,
 ) {
@@ -206,16 +229,19 @@ fn check_sites(
     let Some(fleet) = problems.absorb(pipeline::load(project.clone(), name, &[])) else { return };
     let mut sites = Vec::new();
     for site in fleet.inventory.sites() {
-        let missing =
-            site.wants.iter().map(|want| &want.feature).filter(|f| !catalog.contains_key(*f));
-        let missing: BTreeSet<FeatureName> = missing.cloned().collect();
+        // What is not even written yet is a mistyped name, and the resolver's to tell.
+        let is_waiting =
+            |name: &FeatureName| !known.catalog.contains_key(name) && known.sources.contains(name);
+        let wants = site.wants.iter().map(|want| want.feature.clone());
+        let missing: BTreeSet<FeatureName> = wants.filter(is_waiting).collect();
         if missing.is_empty() {
             sites.push(site.name.clone());
         }
         seen.unpublished.extend(missing);
     }
     match fleet.check(&sites) {
-        Ok(()) => {
+        Ok(doubts) => {
+            seen.notes.extend(doubts);
             let resolved = fleet.resolve(&sites).unwrap_or_default();
             seen.behind.extend((!resolved.behind.is_empty()).then(|| fleet.lock_name()));
         }

@@ -70,7 +70,7 @@ pub fn fleet(door: &Door, hosts: &HostFlags, extra: &[String]) -> Result<Fleet, 
     door.environment(&project)?;
     let mut fleet = pipeline::load(project, door.global.env.as_deref(), &[])?;
     fleet.extra = variables(extra, door)?;
-    door.tell_notes(&fleet.inventory)?;
+    door.tell_notes(&fleet.inventory.notes)?;
     Ok(fleet)
 }
 
@@ -122,6 +122,7 @@ impl<'a> Visit<'a> {
         warn_of_holds(door, fleet, &sites)?;
         warn_of_lock(door, fleet, &resolved)?;
         let prepared = fleet.prepare(&sites, choice).await?;
+        door.tell_notes(&prepared.doubts)?;
         Ok(Self::new(door, fleet, play, sites, Task::Deploy(scope), prepared))
     }
 
@@ -178,13 +179,11 @@ impl<'a> Visit<'a> {
     #[must_use]
     pub fn schedule(&self) -> crate::event::Schedule {
         let hosts = self.fleet.host_of();
-        let canary = &self.play.rollout.canary;
         let slots = self.sites.iter().filter_map(|name| {
             let site = self.fleet.inventory.site(name.as_str())?;
-            let is_canary = !canary.is_empty()
-                && canary.iter().all(|(key, value)| site.tags.get(key) == Some(value));
             let host = hosts.get(name).cloned().unwrap_or_else(|| name.to_string());
-            Some(Slot { site: name.clone(), host, canary: is_canary })
+            let canary = self.play.rollout.is_canary(&site.tags);
+            Some(Slot { site: name.clone(), host, canary })
         });
         schedule(&self.play.rollout, slots.collect(), self.identity.run.as_str())
     }
@@ -330,6 +329,7 @@ pub fn warn_of_lock(door: &Door, fleet: &Fleet, resolved: &Resolved) -> Result<(
 fn in_play(door: &Door, fleet: &Fleet, target: &Target) -> Result<(Play, Vec<SiteName>), Failure> {
     let names = fleet.select(target)?;
     let (play, sites) = fleet.play_for(&names)?;
+    fleet.canary_of_nobody(&play).iter().try_for_each(|doubt| door.tell_note(doubt))?;
     let left = names.len() - sites.len();
     if left > 0 {
         let text =

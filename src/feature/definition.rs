@@ -11,7 +11,7 @@ use thiserror::Error;
 
 use super::{Relations, Schema};
 use crate::{
-    model::{ArtifactPath, FeatureName, PathError, Platform, Position},
+    model::{ArtifactPath, FeatureName, PathError, Platform, Position, Problem},
     resource::GateSpec,
 };
 
@@ -40,6 +40,37 @@ pub struct Feature {
     pub links: Vec<LinkSpec>,
     /// Gates of its own, beside the play's.
     pub health: Vec<GateSpec>,
+}
+
+impl Feature {
+    /// Relations to what is not among the `known` features and versions. A feature without versions
+    /// is being written: nothing is asked of those yet.
+    #[must_use]
+    pub fn dangling(&self, known: &BTreeMap<FeatureName, BTreeSet<Version>>) -> Vec<Problem> {
+        let of = |verb: &'static str| move |(name, requirement)| (verb, name, requirement);
+        let requires = self.requires.iter().map(of("requires"));
+        let conflicts = self.conflicts.iter().map(of("conflicts with"));
+        let told = requires.chain(conflicts).filter_map(|(verb, name, requirement)| {
+            let title = format!("{} {} {verb}", self.name, self.version);
+            let Some(versions) = known.get(name) else {
+                let message = format!("{title} `{name}`, and there is no such feature");
+                let names = known.keys().map(FeatureName::as_str);
+                return Some(Problem::new(message).suggest(name.as_str(), names));
+            };
+            // To keep out what comes later is sense enough in a conflict.
+            let is_met = versions.is_empty() || versions.iter().any(|one| requirement.matches(one));
+            if is_met || verb != "requires" {
+                return None;
+            }
+            let all: Vec<String> = versions.iter().map(ToString::to_string).collect();
+            let message = format!("{title} {name} {requirement}, and no published version will do");
+            Some(Problem::new(message).hint(format!(
+                "published of {name}: {}; one that will do can be published in the same command",
+                all.join(", ")
+            )))
+        });
+        told.collect()
+    }
 }
 
 /// What a platform's loader loads.

@@ -23,4 +23,4 @@ pub use resolve::{
     Resolution, Solved, Through, Trials, Update, Want, requirement_sets, resolve,
 };
 pub use schema::{Kind, Schema, VariableSpec};
-pub use variables::{Given, Setting, VariableCheck};
+pub use variables::{Given, Had, Setting, VariableCheck};

@@ -23,21 +23,49 @@ pub struct Setting<'a> {
     pub at: Option<&'a Position>,
 }
 
+/// A feature that a site has.
+#[derive(Debug, Clone, Copy)]
+pub struct Had<'a> {
+    /// What it wants to know.
+    pub feature: &'a Feature,
+    /// Where the site or its group asks for it, or for what requires it.
+    pub wanted_at: &'a Position,
+}
+
 /// Collects what is wrong over many sites, so that one mistake is told once with all its sites.
 #[derive(Debug, Default)]
 pub struct VariableCheck {
     found: BTreeMap<Problem, BTreeSet<SiteName>>,
+    doubts: BTreeMap<Problem, BTreeSet<SiteName>>,
 }
 
 impl VariableCheck {
-    /// Checks the variables of `site` against the schema of `feature`, which it has.
-    /// `wanted_at` is where the site or its group asks for the feature.
+    /// Checks the variables of `site` against the schemas of all features that it has.
     pub fn site(
         &mut self,
         site: &SiteName,
-        feature: &Feature,
-        wanted_at: &Position,
+        features: &[Had<'_>],
         settings: &BTreeMap<&str, Setting<'_>>,
+    ) {
+        let is_read = |name: &str| features.iter().any(|had| had.feature.schema.contains_key(name));
+        let unread: BTreeMap<&str, Setting<'_>> =
+            settings.iter().filter(|(name, _)| !is_read(name)).map(|(n, s)| (*n, *s)).collect();
+        for (name, setting) in &unread {
+            if let Some(doubt) = doubt(name, *setting, features) {
+                self.doubts.entry(doubt).or_default().insert(site.clone());
+            }
+        }
+        for had in features {
+            self.feature(site, *had, settings, &unread);
+        }
+    }
+
+    fn feature(
+        &mut self,
+        site: &SiteName,
+        Had { feature, wanted_at }: Had<'_>,
+        settings: &BTreeMap<&str, Setting<'_>>,
+        unread: &BTreeMap<&str, Setting<'_>>,
     ) {
         let title = format!("{} {}", feature.name, feature.version);
         for (name, spec) in &feature.schema {
@@ -52,9 +80,7 @@ impl VariableCheck {
                         wanted_at,
                         format!("{title} needs the variable `{name}` ({what})"),
                     );
-                    let unused =
-                        settings.keys().copied().filter(|key| !feature.schema.contains_key(*key));
-                    match (did_you_mean(name, unused), spec.secret) {
+                    match (did_you_mean(name, unread.keys().copied()), spec.secret) {
                         (Some(near), _) => {
                             problem.hint(format!("there is `{near}`: did you mean `{name}`?"))
                         }
@@ -103,18 +129,31 @@ impl VariableCheck {
         }
     }
 
-    /// What was found, each with the sites it was found at.
+    /// What may be a slip and need not be, each with its sites.
     ///
     /// # Errors
-    /// When anything was.
-    pub fn finish(self) -> Result<(), Problems> {
-        let mut problems = Problems::default();
-        for (mut problem, sites) in self.found {
+    /// When anything is wrong: all of it, each with the sites it was found at.
+    pub fn finish(self) -> Result<Vec<Problem>, Problems> {
+        let with_sites = |(mut problem, sites): (Problem, BTreeSet<SiteName>)| {
             problem.message = format!("{} — {}", problem.message, named(&sites));
-            problems.push(problem);
-        }
-        problems.or(())
+            problem
+        };
+        let problems = Problems(self.found.into_iter().map(with_sites).collect());
+        problems.or(self.doubts.into_iter().map(with_sites).collect())
     }
+}
+
+/// A variable that nothing reads, and that is much like one that something does: without a word,
+/// another value would be deployed than the one that was written.
+fn doubt(name: &str, setting: Setting<'_>, features: &[Had<'_>]) -> Option<Problem> {
+    let at = setting.at?;
+    let read =
+        || features.iter().flat_map(|had| had.feature.schema.keys().map(move |key| (key, had)));
+    let near = did_you_mean(name, read().map(|(key, _)| key.as_str()))?;
+    let (_, had) = read().find(|(key, _)| *key == near)?;
+    let problem = Problem::at(at, format!("no feature reads `{name}`"));
+    let Feature { name, version, .. } = had.feature;
+    Some(problem.hint(format!("did you mean `{near}` of {name} {version}?")))
 }
 
 /// A problem at the setting's own place, or else where the feature is asked for.
@@ -184,9 +223,13 @@ vars:
         let settings = settings.collect();
         let mut check = VariableCheck::default();
         for site in sites {
-            check.site(&SiteName::new(site).unwrap(), &feature, &wanted, &settings);
+            let had = Had { feature: &feature, wanted_at: &wanted };
+            check.site(&SiteName::new(site).unwrap(), &[had], &settings);
         }
-        check.finish().map_or_else(|problems| problems.to_string(), |()| String::new())
+        match check.finish() {
+            Err(problems) => problems.to_string(),
+            Ok(doubts) => Problems(doubts).to_string(),
+        }
     }
 
     #[test]
@@ -199,6 +242,22 @@ vars:
             ("password", Given::Secret),
         ];
         assert_eq!(check(&["a.example"], &good), "");
+    }
+
+    #[test]
+    fn a_near_miss_of_a_variable_is_doubted() {
+        let (mail, theme) = (json!("a@acme.example"), json!("dark"));
+        let recipient = ("recipient", Given::Literal(&mail));
+        let set = [recipient, ("password", Given::Secret), ("themes", Given::Literal(&theme))];
+        let text = check(&["a.example"], &set);
+        let said = "inventory/group_vars/forms.yml:7:1: no feature reads `themes` — a.example\n  \
+                    hint: did you mean `theme` of contact-form 2.1.0?";
+        assert_eq!(text, said);
+        // Also where the right one is set, by a group perhaps that the site meant to overrule.
+        let both = [&set[..], &[("theme", Given::Literal(&theme))]].concat();
+        assert_eq!(check(&["a.example"], &both), said);
+        let far = [recipient, set[1], ("design", Given::Literal(&theme))];
+        assert_eq!(check(&["a.example"], &far), "");
     }
 
     #[test]

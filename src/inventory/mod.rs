@@ -25,7 +25,7 @@ mod want;
 mod word;
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
 };
 
@@ -39,7 +39,7 @@ pub use settings::Settings;
 pub use variable::{Layer, LayerName, SecretRef, Variable, VariableValue, secret, sounds_secret};
 pub use want::{Hold, OptOut, Origin, Want};
 
-use crate::model::{FeatureName, GroupName, Position, Problem, SiteName, TagKey};
+use crate::model::{FeatureName, GroupName, Position, Problem, SiteName, TagKey, listed};
 
 /// All sites of one environment.
 #[derive(Debug, Clone)]
@@ -160,6 +160,21 @@ impl Inventory {
         }
         hosts
     }
+}
+
+/// Why some of these sites cannot be reached, each cause once with its sites.
+pub fn unreachable<'a>(sites: impl IntoIterator<Item = &'a Site>) -> Vec<Problem> {
+    let mut causes: BTreeMap<&Problem, BTreeSet<SiteName>> = BTreeMap::new();
+    for site in sites {
+        if let Some(cause) = &site.blocked {
+            causes.entry(cause).or_default().insert(site.name.clone());
+        }
+    }
+    let told = causes.into_iter().map(|(cause, sites)| {
+        let message = format!("{}: {}", listed(&sites, 60), cause.message);
+        Problem { message, ..cause.clone() }
+    });
+    told.collect()
 }
 
 impl Site {

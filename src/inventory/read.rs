@@ -1,9 +1,6 @@
 //! From texts to an inventory: read every entry, then check how they refer to each other.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
     Inventory, Layer, LayerName,
@@ -11,7 +8,7 @@ use super::{
     entries::{Entries, OwnFiles, Place, SITES, only},
     entry::{GroupEntry, Named, Shared, SiteEntry},
     hierarchy::reserved,
-    want::unknown_feature,
+    want::unwanted,
 };
 use crate::model::{FeatureName, GroupName, Position, Problem, Problems, SiteName, yaml::Node};
 
@@ -287,8 +284,14 @@ impl Entries {
                 Some(_) => near,
                 None => near.hint(format!("declare it: `groups: {{ {name}: {{}} }}`")),
             };
-            for at in places {
-                problems.push(Problem { at: Some(at.clone()), ..problem.clone() });
+            // A file of groups that was forgotten would have as many as there are sites.
+            let (shown, rest) = places.split_at(places.len().min(3));
+            for (at, place) in shown.iter().zip(1..) {
+                let mut problem = Problem { at: Some((*at).clone()), ..problem.clone() };
+                if place == shown.len() && !rest.is_empty() {
+                    problem.message += &format!(" (and in {} more places)", rest.len());
+                }
+                problems.push(problem);
             }
         }
     }
@@ -301,14 +304,13 @@ impl Entries {
             let files = own.values().flatten();
             groups.chain(self.sites.iter().map(|site| &site.shared)).chain(files)
         };
-        let wanted: BTreeSet<&FeatureName> = shared_parts()
-            .flat_map(|shared| &shared.features.wants)
-            .map(|want| &want.feature)
-            .collect();
+        let mut wanted: BTreeMap<&FeatureName, &Position> = BTreeMap::new();
+        for want in shared_parts().flat_map(|shared| &shared.features.wants) {
+            wanted.entry(&want.feature).or_insert(&want.from.at);
+        }
         let mut check = |feature: &FeatureName, from, what| {
-            if !wanted.contains(feature) {
-                let known = wanted.iter().map(|name| name.as_str());
-                problems.push(unknown_feature(feature, from, what, known));
+            if !wanted.contains_key(feature) {
+                problems.push(unwanted(feature, from, what, &wanted));
             }
         };
         for features in shared_parts().map(|shared| &shared.features) {

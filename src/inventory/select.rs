@@ -10,6 +10,7 @@ use std::collections::BTreeSet;
 use super::{
     Inventory, Site,
     pattern::{Glob, evaluate},
+    range::expand,
 };
 use crate::model::{FeatureName, GroupName, Problem, Problems, SiteName, TagKey};
 
@@ -134,7 +135,14 @@ impl Selection<'_> {
     fn sites(&mut self, words: &[String]) -> Chosen {
         let mut chosen = BTreeSet::new();
         for pattern in self.patterns(words)? {
-            let found = self.matching_sites(&pattern);
+            let mut found = self.matching_sites(&pattern);
+            if found.is_empty() {
+                // As the screens and the inventory write it.
+                let names = expand(&pattern.text).unwrap_or_default();
+                let sites =
+                    names.iter().map(|name| self.inventory.index.get(name.as_str()).copied());
+                found = sites.collect::<Option<Vec<usize>>>().unwrap_or_default();
+            }
             if found.is_empty() {
                 let known = self.inventory.sites().iter().map(|site| site.name.as_str());
                 let problem = Problem::new(format!("--site {}: no such site", pattern.text));

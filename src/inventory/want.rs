@@ -1,13 +1,13 @@
 //! What a group or a site says about features: requirements, opt-outs, holds.
 
-use std::{fmt, sync::Arc};
+use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use jiff::civil::Date;
 use semver::Version;
 
 use super::LayerName;
 use crate::model::{
-    FeatureName, Position, Problems, Requirement,
+    FeatureName, Position, Problem, Problems, Requirement, did_you_mean,
     yaml::{Key, Node, Yaml},
 };
 
@@ -216,16 +216,24 @@ fn date(node: &Node, problems: &mut Problems) -> Option<Date> {
     read
 }
 
-/// The problem of naming a feature that nobody in the inventory wants.
-pub(super) fn unknown_feature<'a>(
+/// The problem of naming a feature that nobody in the inventory wants. Which of two like names is
+/// the mistyped one cannot be told from here: both places are.
+pub(super) fn unwanted(
     feature: &FeatureName,
     from: &Origin,
     what: &str,
-    known: impl IntoIterator<Item = &'a str>,
-) -> crate::model::Problem {
+    wanted: &BTreeMap<&FeatureName, &Position>,
+) -> Problem {
     let key = Key { at: from.at.clone(), text: feature.to_string(), is_number: false };
     let message = format!("{what} `{feature}`, but no group and no site wants that feature");
-    key.problem(message).suggest(feature.as_str(), known)
+    let problem = key.problem(message);
+    let near = did_you_mean(feature.as_str(), wanted.keys().map(|name| name.as_str()));
+    match wanted.iter().find(|(name, _)| Some(name.as_str()) == near) {
+        Some((name, at)) => {
+            problem.hint(format!("{at} wants `{name}`: which of the two names is meant?"))
+        }
+        None => problem,
+    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Many site names in little space: `acme.example, shop[01:20].example (21)`.
 //!
-//! Ranges are written as inventories and patterns take them, so they can be pasted back.
+//! Ranges are written as inventories and `--site` take them, so they can be pasted back.
 
 use std::collections::BTreeMap;
 

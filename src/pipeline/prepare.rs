@@ -9,7 +9,7 @@ use super::{
 use crate::{
     feature::{Choice, Given, Setting, VariableCheck},
     inventory::{SecretRef, Site, VariableValue},
-    model::{Position, Problems, Secret, SiteName, Value},
+    model::{Position, Problem, Problems, Secret, SiteName, Value},
     project::{self, LinkMode},
     template::{Templates, Variable, Variables},
 };
@@ -31,7 +31,7 @@ impl Fleet {
         let secrets = if prepared.choice.is_empty() {
             BTreeMap::new()
         } else {
-            self.check_variables(sites, &prepared)?;
+            prepared.doubts = self.check_variables(sites, &prepared)?;
             self.secrets(sites).await?
         };
         self.fill(sites, &mut prepared, &secrets)?;
@@ -39,19 +39,22 @@ impl Fleet {
     }
 
     /// Checks everything that releases of `sites` are made of, without asking for any secret.
+    /// Tells what may be a slip.
     ///
     /// # Errors
     /// Everything that [`Fleet::resolve`], [`Fleet::prepare`] and [`Prepared::wanted`] would
     /// refuse.
-    pub fn check(&self, sites: &[SiteName]) -> Result<(), LoadError> {
+    pub fn check(&self, sites: &[SiteName]) -> Result<Vec<Problem>, LoadError> {
         let mut problems = Problems::default();
+        let mut doubts = Vec::new();
         for play in &self.plays {
             problems.absorb(self.sites_of(play));
+            doubts.extend(self.canary_of_nobody(play));
         }
         let choice = self.resolve(sites)?.choice();
         let mut prepared = self.blank(choice);
         prepared.open_published(self)?;
-        self.check_variables(sites, &prepared)?;
+        doubts.extend(self.check_variables(sites, &prepared)?);
         // Templates only need something in the place of a secret to be judged.
         let stand_in = Secret::new("stand-in".to_owned());
         let wanted = self.secrets_wanted(sites).into_keys();
@@ -60,7 +63,7 @@ impl Fleet {
         for site in sites {
             problems.absorb(prepared.wanted(site));
         }
-        Ok(problems.or(())?)
+        Ok(problems.or(doubts)?)
     }
 
     fn blank(&self, choice: Choice) -> Prepared {
@@ -75,6 +78,7 @@ impl Fleet {
             owner: settings.release.owner.clone(),
             group: settings.release.group.clone(),
             choice,
+            doubts: Vec::new(),
         }
     }
 
@@ -95,10 +99,13 @@ impl Fleet {
     }
 
     /// Every variable against the schema of every feature that its site gets.
-    fn check_variables(&self, sites: &[SiteName], prepared: &Prepared) -> Result<(), LoadError> {
+    fn check_variables(
+        &self,
+        sites: &[SiteName],
+        prepared: &Prepared,
+    ) -> Result<Vec<Problem>, LoadError> {
         let mut check = VariableCheck::default();
         for site in sites.iter().filter_map(|name| self.inventory.site(name.as_str())) {
-            let Some(chosen) = prepared.choice.get(&site.name) else { continue };
             let variables = site.variables(&[&self.extra]);
             let settings: BTreeMap<&str, Setting<'_>> = variables
                 .iter()
@@ -110,13 +117,7 @@ impl Fleet {
                     (*name, Setting { given, at: Some(&variable.at) })
                 })
                 .collect();
-            for (feature, version) in chosen {
-                let key = (feature.clone(), version.version.clone());
-                let Some(ingredient) = prepared.ingredients.get(&key) else { continue };
-                let wanted = site.wants.iter().find(|want| want.feature == *feature);
-                let at = wanted.map_or(&site.at, |want| &want.from.at);
-                check.site(&site.name, &ingredient.feature, at, &settings);
-            }
+            check.site(&site.name, &prepared.features_of(site), &settings);
         }
         Ok(check.finish()?)
     }

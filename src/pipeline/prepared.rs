@@ -8,8 +8,9 @@ use semver::Version;
 use super::{Fleet, LoadError, ingredient::ingredient};
 use crate::{
     desired::{self, Context, Ingredient, Placed},
-    feature::Choice,
-    model::{FeatureName, Platform, Position, Problems, SiteName},
+    feature::{Choice, Feature, Had},
+    inventory::Site,
+    model::{FeatureName, Platform, Position, Problem, Problems, SiteName},
     plan::{Base, Observation},
     registry::{PublishedVersion, Registry, RegistryError},
     release::{Manifest, Source, TreePath, Wanted},
@@ -30,6 +31,8 @@ pub enum Scope {
 pub struct Prepared {
     /// What each site gets.
     pub choice: Choice,
+    /// What may be a slip in its variables.
+    pub doubts: Vec<Problem>,
     pub(super) ingredients: BTreeMap<(FeatureName, Version), Ingredient>,
     pub(super) registry: Registry,
     pub(super) sites: BTreeMap<SiteName, SiteFacts>,
@@ -52,6 +55,36 @@ pub(super) struct SiteFacts {
 }
 
 impl Prepared {
+    /// The features that a site gets, each with the place that asks for it, or for what requires it.
+    pub(super) fn features_of<'a>(&'a self, site: &'a Site) -> Vec<Had<'a>> {
+        let chosen = self.choice.get(&site.name).into_iter().flatten();
+        let features: Vec<&Feature> = chosen
+            .filter_map(|(name, chosen)| {
+                let found = self.ingredients.get(&(name.clone(), chosen.version.clone()))?;
+                Some(&found.feature)
+            })
+            .collect();
+        let mut had: Vec<Had<'_>> = Vec::new();
+        had.extend(features.iter().filter_map(|feature| {
+            let want = site.wants.iter().find(|want| want.feature == feature.name)?;
+            Some(Had { feature, wanted_at: &want.from.at })
+        }));
+        let mut reached = 0;
+        while let Some(Had { feature: by, wanted_at }) = had.get(reached).copied() {
+            for feature in features.iter().filter(|feature| by.requires.contains_key(&feature.name))
+            {
+                if had.iter().all(|had| had.feature.name != feature.name) {
+                    had.push(Had { feature, wanted_at });
+                }
+            }
+            reached += 1;
+        }
+        let is_had = |feature: &Feature| had.iter().any(|had| had.feature.name == feature.name);
+        let rest: Vec<&Feature> = features.into_iter().filter(|one| !is_had(one)).collect();
+        had.extend(rest.into_iter().map(|feature| Had { feature, wanted_at: &site.at }));
+        had
+    }
+
     pub(super) fn open_published(&mut self, fleet: &Fleet) -> Result<(), LoadError> {
         let needed: BTreeMap<(FeatureName, Version), _> = self
             .choice

@@ -60,6 +60,13 @@ impl Default for RolloutSpec {
 }
 
 impl RolloutSpec {
+    /// Whether a site with these tags goes first.
+    #[must_use]
+    pub fn is_canary(&self, tags: &BTreeMap<TagKey, String>) -> bool {
+        !self.canary.is_empty()
+            && self.canary.iter().all(|(key, value)| tags.get(key) == Some(value))
+    }
+
     pub(super) fn read(&mut self, node: &Node, problems: &mut Problems) {
         let Some(mut fields) = node.fields(problems) else { return };
         let sizes = fields.either("batches", "serial", problems);

@@ -47,6 +47,10 @@ impl Project {
         for (number, path) in place.paths.iter().enumerate() {
             let whole = place.base.join(path);
             if !whole.exists() {
+                if let Some(text) = host_list(path) {
+                    sources.files.push(text);
+                    continue;
+                }
                 let message = format!("{}: there is no such file or directory", path.display());
                 problems.push(Problem::new(message).hint(place.hint.clone()));
                 continue;
@@ -111,7 +115,9 @@ impl Project {
 
     fn place(&self, environment: &Environment) -> Place {
         if !self.around.inventories.is_empty() {
-            let hint = "it is named by -i, relative to where you are".to_owned();
+            let hint =
+                "-i takes a path, relative to where you are, or hosts with commas: -i a.example,"
+                    .to_owned();
             let paths = self.around.inventories.clone();
             return Place { base: self.around.directory.clone(), paths, hint };
         }
@@ -165,6 +171,15 @@ impl Project {
         super::find::check_writers(&base.join(path), &path.display().to_string())?;
         executable::list(&base.join(path), &path.display().to_string(), &self.around.directory)
     }
+}
+
+/// What `-i a.example,b.example:2222,` says, as the INI file that it stands for. As with Ansible it
+/// is one where there is a comma and no such file, and no variables are looked for beside it.
+fn host_list(path: &Path) -> Option<Text> {
+    let written = path.to_str().filter(|written| written.contains(','))?;
+    let hosts: Vec<&str> =
+        written.split(',').map(str::trim).filter(|host| !host.is_empty()).collect();
+    Some(Text { file: format!("-i {written}"), text: hosts.join("\n") + "\n" })
 }
 
 fn is_source(name: &str) -> bool {

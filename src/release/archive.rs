@@ -47,7 +47,7 @@ pub enum ArchiveProblem {
     #[error("not a sound gzip stream: {0}")]
     Gzip(String),
     /// It ends too early.
-    #[error("it is cut off")]
+    #[error("it is cut off, or no archive")]
     CutOff,
     /// Something follows its end.
     #[error("something follows the end of the archive")]

@@ -1,13 +1,16 @@
 //! `feature publish`: a directory becomes a version that everybody can choose, for good.
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use semver::Version;
 use serde_json::{Value, json};
 
 use crate::{
-    cli::{Door, Outcome, exit},
-    model::{Problem, Problems},
+    cli::{Door, Failure, Outcome, exit},
+    model::{FeatureName, Problem, Problems},
     pipeline,
     project::Project,
-    registry::{FeatureSource, Publication, RegistryError, read_source},
+    registry::{FeatureSource, Publication, Registry, RegistryError, read_source},
     release::artifact::Entry,
     report::{Line, Tone, bytes, plural},
 };
@@ -34,6 +37,7 @@ pub fn run(args: &Args, door: &Door) -> Outcome {
     }
     problems.or(())?;
     let registry = pipeline::registry(&project)?;
+    check_relations(&sources, &project, &registry)?;
     let mut documents: Vec<Value> = Vec::new();
     for source in &sources {
         let feature = &source.feature;
@@ -68,6 +72,29 @@ pub fn run(args: &Args, door: &Door) -> Outcome {
         door.screen.json(&json!({ "schema": 1, "published": documents }))?;
     }
     Ok(exit::DONE)
+}
+
+/// What is published stays: a version that requires what nobody has could never be installed, and
+/// a mistyped conflict would keep nothing apart.
+fn check_relations(
+    sources: &[FeatureSource],
+    project: &Project,
+    registry: &Registry,
+) -> Result<(), Failure> {
+    if sources.iter().all(|one| one.feature.requires.is_empty() && one.feature.conflicts.is_empty())
+    {
+        return Ok(());
+    }
+    let mut known: BTreeMap<FeatureName, BTreeSet<Version>> = BTreeMap::new();
+    known.extend(project.features()?.into_iter().map(|(name, _)| (name, BTreeSet::new())));
+    for (name, versions) in registry.catalog()? {
+        known.entry(name).or_default().extend(versions.into_keys());
+    }
+    for FeatureSource { feature, .. } in sources {
+        known.entry(feature.name.clone()).or_default().insert(feature.version.clone());
+    }
+    let dangling = sources.iter().flat_map(|source| source.feature.dangling(&known));
+    Ok(Problems(dangling.collect()).or(())?)
 }
 
 fn files(source: &FeatureSource) -> usize {

@@ -16,7 +16,7 @@ pub struct Args {
     name: String,
     /// The version, with all three numbers
     version: String,
-    /// Why, for those who wonder
+    /// Why, for those who wonder; needed unless it is taken back
     #[arg(long, alias = "why", value_name = "TEXT", required_unless_present = "undo")]
     reason: Option<String>,
     /// Take the yank back

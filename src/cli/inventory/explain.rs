@@ -42,7 +42,7 @@ pub fn run(args: &Args, door: &Door) -> Outcome {
         alone = project.inventory(environment)?;
         &alone
     };
-    door.tell_notes(inventory)?;
+    door.tell_notes(&inventory.notes)?;
     let site = find(inventory, &args.site)?;
     let versions = match &fleet {
         Some(fleet) => Versions::of(fleet, site),

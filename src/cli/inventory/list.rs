@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::{
     cli::{Door, Failure, Outcome, door::selected, exit, flags::TargetFlags},
-    inventory::{Inventory, Site},
+    inventory::{Inventory, Site, unreachable},
     report::{Line, Table, Tone, plural},
 };
 
@@ -27,6 +27,7 @@ pub fn run(args: &Args, door: &Door) -> Outcome {
     let sites: Vec<&Site> = names.iter().filter_map(|name| inventory.site(name.as_str())).collect();
     door.screen.first_fitting(&[5, 4, 3, 2].map(|columns| table(&sites, columns)))?;
     door.screen.note(&summary(&inventory, sites.len()))?;
+    door.tell_notes(&unreachable(sites))?;
     Ok(exit::DONE)
 }
 

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::super::{Settings, Variable, VariableValue, settings::Check, word};
-use crate::model::{Platform, Problem, Value};
+use crate::model::{Platform, Problem, Value, did_you_mean};
 
 /// What variables say about reaching a site.
 #[derive(Debug, Clone, Default)]
@@ -30,6 +30,23 @@ const HARMLESS: [&str; 8] = [
     "ansible_become_exe",
 ];
 
+/// What all names of Ansible's begin with.
+const BEGIN: &str = "ansible_";
+
+/// Names that are honoured.
+const OURS: [&str; 10] = [
+    "ansible_host",
+    "ansible_port",
+    "ansible_user",
+    "ansible_connection",
+    "ansible_private_key_file",
+    "ansible_become",
+    "ansible_become_user",
+    "ansible_become_method",
+    "ansible_group_priority",
+    "ansible_ssh_common_args",
+];
+
 /// Beginnings of names that are about connections.
 const ABOUT: [&str; 9] = [
     "ansible_ssh_",
@@ -45,7 +62,7 @@ const ABOUT: [&str; 9] = [
 
 /// Whether a variable may say something about reaching a site.
 pub(in crate::inventory) fn is_word(name: &str) -> bool {
-    name == "platform" || name.starts_with("ansible_")
+    name == "platform" || name.starts_with(BEGIN)
 }
 
 impl Connection {
@@ -63,7 +80,7 @@ impl Connection {
         match name {
             "platform" => match text(variable).map(str::parse::<Platform>) {
                 Some(Ok(platform)) => settings.platform = Some(platform),
-                Some(Err(why)) => self.block(variable, &why.to_string(), "correct it"),
+                Some(Err(why)) => self.refuse(Problem::at(&variable.at, why.to_string())),
                 None => self.block(variable, "`platform` is no text", "put it in quotes"),
             },
             "ansible_host" => self.address = self.checked(name, variable, word::address),
@@ -111,7 +128,15 @@ impl Connection {
             _ if ABOUT.iter().any(|begin| name.starts_with(begin)) => {
                 self.note(variable, &format!("`{name}` is not used"), "see ssh in fleet.yml");
             }
-            _ => {}
+            // Variables of one's own may be called so, too: only what is much like ours is doubted.
+            _ => {
+                let ours = OURS.iter().filter_map(|ours| ours.strip_prefix(BEGIN));
+                if let Some(near) = name.strip_prefix(BEGIN).and_then(|end| did_you_mean(end, ours))
+                {
+                    let hint = format!("did you mean `{BEGIN}{near}`?");
+                    self.note(variable, &format!("`{name}` is not used"), &hint);
+                }
+            }
         }
     }
 
@@ -128,7 +153,8 @@ impl Connection {
             Ok(()) => Some(text.to_owned()),
             Err(why) => {
                 let shown: String = text.chars().filter(|c| !c.is_control()).take(80).collect();
-                self.block(variable, &format!("`{name}`: `{shown}` {why}"), "correct it");
+                let problem = Problem::at(&variable.at, format!("`{name}`: `{shown}` {why}"));
+                self.refuse(problem);
                 None
             }
         }
@@ -142,7 +168,8 @@ impl Connection {
         };
         let port = number.and_then(|number| u16::try_from(number).ok()).filter(|port| *port > 0);
         if port.is_none() {
-            self.block(variable, &format!("`{name}` is no port from 1 to 65535"), "correct it");
+            let problem = Problem::at(&variable.at, format!("`{name}` is no port from 1 to 65535"));
+            self.refuse(problem);
         }
         self.settings.port = port;
     }
@@ -183,9 +210,12 @@ impl Connection {
     }
 
     fn block(&mut self, variable: &Variable, why: &str, hint: &str) {
-        if self.blocked.is_none() {
-            self.blocked = Some(Problem::at(&variable.at, why).hint(hint));
-        }
+        self.refuse(Problem::at(&variable.at, why).hint(hint));
+    }
+
+    /// The first reason is enough.
+    fn refuse(&mut self, problem: Problem) {
+        self.blocked.get_or_insert(problem);
     }
 
     fn note(&mut self, variable: &Variable, what: &str, hint: &str) {
@@ -265,6 +295,8 @@ mod tests {
             "ansible_ssh_pass: secret\n",
             "ansible_become_method: su\n",
             "ansible_ssh_extra_args: -o StrictHostKeyChecking=no\n",
+            "ansible_conection: local\n",
+            "ansible_hsot: 10.0.0.1\n",
         ] {
             let connection = read(text);
             assert_eq!((connection.notes.len(), connection.blocked), (1, None), "{text}");

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::{Effect, Matcher, Subscript, Word, split};
 use crate::{
-    inventory::Inventory,
+    inventory::{Inventory, range::expand},
     model::{GroupName, Problem, Problems},
 };
 
@@ -17,21 +17,26 @@ pub(in crate::inventory) fn evaluate<'w>(
     problems: &mut Problems,
 ) -> Vec<usize> {
     let mut words = Vec::new();
-    for written in patterns.into_iter().flat_map(split) {
-        match Word::read(written) {
-            Ok(word) => words.push(word),
-            Err(why) => problems.push(Problem::new(format!("{flag}{written}: {why}"))),
+    for pattern in patterns {
+        for written in split(pattern) {
+            match Word::read(written) {
+                Ok(word) => words.push((word, pattern)),
+                Err(why) => problems.push(Problem::new(format!("{flag}{written}: {why}"))),
+            }
         }
     }
-    words.sort_by_key(|word| word.effect);
+    words.sort_by_key(|(word, _)| word.effect);
     let mut chosen: Vec<usize> = Vec::new();
     let mut known: HashSet<usize> = HashSet::new();
-    if words.first().is_none_or(|word| word.effect != Effect::Add) {
+    if words.first().is_none_or(|(word, _)| word.effect != Effect::Add) {
         chosen = inventory.ordered("all").to_vec();
         known.extend(&chosen);
     }
-    for word in &words {
-        let found = word.sites(inventory, flag, problems);
+    for (word, pattern) in &words {
+        let found = word.sites(inventory).unwrap_or_else(|problem| {
+            problems.push(of_pattern(problem, flag, pattern));
+            Vec::new()
+        });
         match word.effect {
             Effect::Add => chosen.extend(found.into_iter().filter(|site| known.insert(*site))),
             Effect::Keep | Effect::Remove => {
@@ -45,26 +50,43 @@ pub(in crate::inventory) fn evaluate<'w>(
 }
 
 impl Word {
-    fn sites(&self, inventory: &Inventory, flag: &str, problems: &mut Problems) -> Vec<usize> {
+    fn sites(&self, inventory: &Inventory) -> Result<Vec<usize>, Problem> {
         // A site of exactly that name is meant, whatever else the word could be.
         if let Some(site) = inventory.index.get(self.text.as_str()) {
-            return vec![*site];
+            return Ok(vec![*site]);
         }
-        let (mut found, has_group) = self.matches(inventory);
+        let (found, has_group) = self.matches(inventory);
+        // `web[1:3]` counts the sites of a group, and there is no doubt about it.
+        if !has_group && (self.subscript.is_none() || found.is_empty()) {
+            self.refuse_range(inventory, &found)?;
+        }
         if found.is_empty() && !has_group {
-            problems.push(self.unmatched(inventory, flag));
-            return Vec::new();
+            return Err(self.unmatched(inventory));
         }
-        if let (Some(subscript), false) = (self.subscript, found.is_empty()) {
-            let count = found.len();
-            found = subscript.apply(found);
-            if found.is_empty() {
-                let message = format!("{flag}{}: there is no such one", self.written);
-                let hint = format!("it counts from 0, and there are {count}");
-                problems.push(Problem::new(message).hint(hint));
+        let count = found.len();
+        let found = self.subscript.map_or(found.clone(), |subscript| subscript.apply(found));
+        if found.is_empty() && count > 0 {
+            let message = format!("{}: there is no such one", self.written);
+            let hint = format!("it counts from 0, and there are {count}");
+            return Err(Problem::new(message).hint(hint));
+        }
+        Ok(found)
+    }
+
+    /// A range of names, as inventories and screens have them, is no pattern: its brackets are a
+    /// subscript or a class of letters, and mean a part of it or nothing.
+    fn refuse_range(&self, inventory: &Inventory, found: &[usize]) -> Result<(), Problem> {
+        let names = self.text.contains('[').then(|| expand(&self.text).ok()).flatten();
+        let sites = names.unwrap_or_default();
+        let sites: Option<HashSet<usize>> =
+            sites.iter().map(|name| inventory.index.get(name.as_str()).copied()).collect();
+        match sites {
+            Some(sites) if sites.len() > 1 && sites != found.iter().copied().collect() => {
+                let message = format!("{}: a range of names is no pattern", self.written);
+                Err(Problem::new(message).hint(format!("write --site '{}'", self.text)))
             }
+            _ => Ok(()),
         }
-        found
     }
 
     /// The sites of matching groups, then matching sites: some perhaps twice, which a subscript
@@ -91,20 +113,35 @@ impl Word {
         (found, has_group)
     }
 
-    fn unmatched(&self, inventory: &Inventory, flag: &str) -> Problem {
+    fn unmatched(&self, inventory: &Inventory) -> Problem {
         let groups = inventory.groups.keys().map(GroupName::as_str);
         let sites = inventory.sites.iter().map(|site| site.name.as_str());
         let Self { text, written, .. } = self;
         let message = match text.strip_prefix('@') {
-            Some(_) => format!("{flag}{written}: lists of sites are read in --limit only"),
-            None => format!("{flag}{written}: matches no site and no group"),
+            Some(_) => format!("{written}: lists of sites are read in --limit only"),
+            None => format!("{written}: matches no site and no group"),
         };
         let problem = Problem::new(message).suggest(text, groups.chain(sites));
-        if problem.hint.is_none() && text == "localhost" {
-            return problem.hint("there is no implicit localhost: write it into the inventory");
+        match (&problem.hint, text.split_once('=')) {
+            (None, _) if text == "localhost" => {
+                problem.hint("there is no implicit localhost: write it into the inventory")
+            }
+            (None, Some((key, value))) => problem.hint(format!("for a tag: --tag {key}={value}")),
+            _ => problem,
         }
-        problem
     }
+}
+
+/// A problem with a word, as one with the flag and the whole pattern.
+fn of_pattern(problem: Problem, flag: &str, pattern: &str) -> Problem {
+    let problem = Problem { message: format!("{flag}{}", problem.message), ..problem };
+    let count = |bracket: char| pattern.matches(bracket).count();
+    if problem.hint.is_none() && count('[') != count(']') {
+        let hint =
+            format!("the brackets of `{pattern}` do not match, so it falls into several words");
+        return problem.hint(hint);
+    }
+    problem
 }
 
 impl Subscript {

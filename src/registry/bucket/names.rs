@@ -1,14 +1,15 @@
 //! How the storage is reached: the names in the environment that AWS' own tools know.
 //!
 //! Honoured: `AWS_ENDPOINT_URL_S3`, `AWS_ENDPOINT_URL`, `AWS_REGION`, `AWS_DEFAULT_REGION`,
-//! `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_SESSION_TOKEN`, and `AWS_ALLOW_HTTP`.
+//! `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_SESSION_TOKEN`, `AWS_CA_BUNDLE`, and
+//! `AWS_ALLOW_HTTP`.
 //! Files below `~/.aws`, profiles and the metadata of instances are not read: what a run uses is
 //! what its environment says.
 
 use std::{ffi::OsString, time::Duration};
 
 use object_store::{
-    BackoffConfig, ClientOptions, RetryConfig,
+    BackoffConfig, Certificate, ClientOptions, RetryConfig,
     aws::{AmazonS3, AmazonS3Builder, S3ConditionalPut},
 };
 
@@ -24,6 +25,7 @@ pub struct Names {
     secret: Option<String>,
     token: Option<String>,
     profile: Option<String>,
+    ca_bundle: Option<String>,
     allow_http: bool,
 }
 
@@ -42,6 +44,7 @@ impl Names {
             secret: get("AWS_SECRET_ACCESS_KEY"),
             token: get("AWS_SESSION_TOKEN"),
             profile: get("AWS_PROFILE"),
+            ca_bundle: get("AWS_CA_BUNDLE"),
             allow_http: get("AWS_ALLOW_HTTP").is_some_and(|said| said == "true" || said == "1"),
         }
     }
@@ -86,10 +89,17 @@ impl Names {
         if let Some(endpoint) = &self.endpoint {
             self.check(endpoint).map_err(|(why, hint)| refuse(why, hint))?;
         }
+        let trusted = self.authorities().map_err(|why| {
+            refuse(
+                why,
+                "AWS_CA_BUNDLE names a file of certificates in PEM, trusted beside the system's",
+            )
+        })?;
         let client = ClientOptions::new()
             .with_timeout(patience.request)
             .with_connect_timeout(patience.connect)
             .with_allow_http(true);
+        let client = trusted.into_iter().fold(client, ClientOptions::with_root_certificate);
         let retry = RetryConfig {
             backoff: BackoffConfig {
                 init_backoff: Duration::from_millis(200),
@@ -116,6 +126,18 @@ impl Names {
         builder.build().map_err(|error| {
             refuse(self.scrub(&error.to_string()), "check AWS_ENDPOINT_URL and AWS_REGION")
         })
+    }
+
+    /// The certificates of authorities that are trusted beside those of the system.
+    fn authorities(&self) -> Result<Vec<Certificate>, String> {
+        let Some(path) = &self.ca_bundle else { return Ok(Vec::new()) };
+        let text = std::fs::read(path).map_err(|why| format!("AWS_CA_BUNDLE: {path}: {why}"))?;
+        let found = Certificate::from_pem_bundle(&text)
+            .map_err(|why| format!("AWS_CA_BUNDLE: {path}: {why}"))?;
+        if found.is_empty() {
+            return Err(format!("AWS_CA_BUNDLE: {path}: there is no certificate in it"));
+        }
+        Ok(found)
     }
 
     /// Refuses an endpoint that would send what is read, written and signed in the clear.

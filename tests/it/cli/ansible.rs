@@ -43,6 +43,34 @@ fn an_inventory_alone_needs_no_project() {
     assert_eq!(names(&["--limit", "!web"]), r#"["d1.example"]"#);
     assert_eq!(names(&["--tag", "tier=main", "w*[0]"]), r#"["w1.example"]"#);
     assert_eq!(names(&["--feature", "popup"]), r#"["w1.example","w3.example","d1.example"]"#);
+    assert_eq!(names(&["--site", "w[2:3].example"]), r#"["w2.example","w3.example"]"#);
+}
+
+#[test]
+fn hosts_with_commas_are_an_inventory_of_their_own() {
+    let stage = stage();
+    let all = ["-i", "a.example,b.example:2222,", "inventory", "list"];
+    let ran = stage.run(&all).expect(0);
+    assert!(ran.out.contains("b.example:2222"), "{}", ran.out);
+    let ran = stage.run(&["-i", "a.example,", "inventory", "list", "-o", "json"]).expect(0);
+    assert_eq!(ran.json(), serde_json::json!(["a.example"]));
+    let ran = stage.run(&["-i", "a.example,b example", "inventory", "list"]).expect(3);
+    assert!(ran.err.starts_with("error: -i a.example,b example:2:3: "), "{}", ran.err);
+    let ran = stage.run(&["-i", "a.example", "inventory", "list"]).expect(3);
+    assert!(ran.err.contains("or hosts with commas: -i a.example,"), "{}", ran.err);
+}
+
+#[test]
+fn a_site_that_cannot_be_reached_as_written_is_listed_and_told() {
+    let stage = stage();
+    let ran = stage.run(&["-i", "hosts", "inventory", "list", "db"]).expect(0);
+    assert_eq!(
+        ran.err,
+        "1 of 4 sites on 2 hosts in production\nnote: hosts:4:12: d1.example: the connection `local` is not ssh\n  hint: leave the site out, as in --limit '!name'\n"
+    );
+    let ran = stage.run(&["-i", "hosts", "inventory", "list", "web"]).expect(0);
+    assert!(!ran.err.contains("note"), "{}", ran.err);
+    stage.run(&["-i", "hosts", "exec", "db", "--", "true"]).expect(3);
 }
 
 #[test]
@@ -125,6 +153,18 @@ fn typos_in_patterns_are_told_with_what_was_meant() {
             "error: localhost: matches no site and no group\n  hint: there is no implicit localhost: write it into the inventory\n",
         ),
         ("~(", "error: ~(: not a regular expression: unclosed group\n"),
+        (
+            "~w[1-",
+            "error: 1-: matches no site and no group\n  hint: the brackets of `~w[1-` do not match, so it falls into several words\n",
+        ),
+        (
+            "w[1:3].example",
+            "error: w[1:3].example: a range of names is no pattern\n  hint: write --site 'w[1:3].example'\n",
+        ),
+        (
+            "tier=main",
+            "error: tier=main: matches no site and no group\n  hint: for a tag: --tag tier=main\n",
+        ),
     ] {
         let ran = stage.run(&["-i", "hosts", "inventory", "list", pattern]).expect(2);
         assert_eq!(ran.err, expected, "{pattern}");

@@ -35,8 +35,8 @@ fn archives_are_accepted_or_refused_with_the_reason_and_nothing_is_unpacked() {
         lines[1..],
         [
             "away.tar: refused: member 1: the name \"../x.js\" leaves the artifact through `..`",
-            "bad.tar.gz: refused: it is cut off",
-            "none.tar: refused: No such file or directory (os error 2)",
+            "bad.tar.gz: refused: it is cut off, or no archive",
+            "none.tar: refused: there is no such file",
         ]
     );
     let all = stage.run(&[&words[..], &["-o", "json"]].concat()).expect(3).json();

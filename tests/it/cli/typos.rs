@@ -167,3 +167,60 @@ fn variables_of_the_command_line_are_checked_like_those_of_files() {
         "{said}"
     );
 }
+
+#[test]
+fn what_may_be_a_slip_is_noted_and_stops_nothing() {
+    let stage = Stage::initialised();
+    stage.run(&["feature", "publish", "hello"]).expect(0);
+    stage.write("inventory/host_vars/www.example.com.yml", "greetnig: Welcome\n");
+    stage.replace("playbooks/deploy.yml", "on_abort:", "canary: { teir: canary }\n    on_abort:");
+    let ran = stage.run(&["validate"]).expect(0);
+    assert!(ran.out.starts_with("no errors, 2 notes: 1 site in 1 environment"), "{}", ran.out);
+    for said in [
+        "note: inventory/host_vars/www.example.com.yml:1:11: no feature reads `greetnig` — www.example.com\n  hint: did you mean `greeting` of hello 1.0.0?\n",
+        "no site is the canary `teir: canary` of the play: nothing goes first\n  hint: did you mean `tier`?\n",
+    ] {
+        assert!(ran.err.contains(said), "{}", ran.err);
+    }
+    let notes = &stage.run(&["validate", "-o", "json"]).expect(0).json()["notes"];
+    assert_eq!(notes.as_array().unwrap().len(), 2, "{notes}");
+}
+
+#[test]
+fn a_mistyped_feature_is_an_error_long_before_it_is_published() {
+    let stage = Stage::initialised();
+    stage.replace("inventory/sites.yml", "hello:", "helo:");
+    let text = said(&stage, 3, &["validate"]);
+    assert!(text.contains("the feature `helo` was never published"), "{text}");
+    stage.run(&["feature", "publish", "hello"]).expect(0);
+    let text = said(&stage, 3, &["validate"]);
+    assert!(text.contains("hint: did you mean `hello`?"), "{text}");
+}
+
+#[test]
+fn what_requires_something_that_is_not_there_is_not_published() {
+    let stage = Stage::initialised();
+    let version = "version: 1.0.0";
+    let with = |more: &str| format!("{version}\n{more}");
+    stage.replace("features/hello/feature.yml", version, &with("requires: { helo: \"^1\" }"));
+    let text = said(&stage, 3, &["feature", "publish", "hello"]);
+    assert_eq!(
+        text,
+        "error: hello 1.0.0 requires `helo`, and there is no such feature\n  hint: did you mean `hello`?\n"
+    );
+    assert!(!stage.path("registry/hello").exists());
+    stage.run(&["new", "feature", "base"]).expect(0);
+    stage.replace(
+        "features/hello/feature.yml",
+        "requires: { helo: \"^1\" }",
+        "requires: { base: \"^9\" }",
+    );
+    stage.run(&["feature", "publish", "base"]).expect(0);
+    let text = said(&stage, 3, &["feature", "publish", "hello"]);
+    assert!(
+        text.contains("hello 1.0.0 requires base ^9, and no published version will do"),
+        "{text}"
+    );
+    stage.replace("features/hello/feature.yml", "base: \"^9\"", "base: \">=0.1\"");
+    stage.run(&["feature", "publish", "hello"]).expect(0);
+}

@@ -61,6 +61,10 @@ fn question(world: &World, home: &Path) -> String {
         .sources
         .iter()
         .map(|source| {
+            // Hosts themselves are no path.
+            if source.contains(',') {
+                return source.into();
+            }
             // Static JSON of a list is no form of Ansible's: there a program prints it.
             let printed = home.join(format!("{source}.sh"));
             if printed.exists() { printed } else { home.join(source) }

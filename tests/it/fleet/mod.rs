@@ -5,6 +5,7 @@
 
 mod blackhole;
 mod broken;
+mod bucket;
 mod contention;
 mod doctor;
 mod hostile;

@@ -102,7 +102,8 @@ fn beside(number: usize) -> Vec<String> {
     }
     match number {
         1 => sites.extend(["m1".to_owned(), "m5".to_owned()]), // membership
-        2..=4 => sites.push(format!("m{number}")),
+        3 => sites.extend(["m3".to_owned(), "u1".to_owned()]), // and a registry in a bucket
+        2 | 4 => sites.push(format!("m{number}")),
         5 => sites.extend(["r1".to_owned(), "l1".to_owned()]), // rollback, locked: on busybox
         50 => sites.push("l2".to_owned()),                     // locked, on busybox
         7 | 8 => sites.push(format!("r{}", number - 5)),

@@ -21,12 +21,18 @@ sites:
 }
 
 fn run(stage: &Stage, port: u16, arguments: &[&str]) -> Ran {
-    let variables = [
-        ("AWS_ENDPOINT_URL", format!("http://127.0.0.1:{port}")),
-        ("AWS_ACCESS_KEY_ID", "AKIAEXAMPLE".to_owned()),
-        ("AWS_SECRET_ACCESS_KEY", SECRET.to_owned()),
-    ]
-    .map(|(name, value)| (name.to_owned(), value));
+    run_at(stage, &format!("http://127.0.0.1:{port}"), &[], arguments)
+}
+
+fn run_at(stage: &Stage, url: &str, more: &[(&str, &str)], arguments: &[&str]) -> Ran {
+    let names = [
+        ("AWS_ENDPOINT_URL", url),
+        ("AWS_ACCESS_KEY_ID", "AKIAEXAMPLE"),
+        ("AWS_SECRET_ACCESS_KEY", SECRET),
+    ];
+    let all = names.iter().chain(more);
+    let variables: Vec<(String, String)> =
+        all.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     run_in(&stage.path("."), &variables, arguments)
 }
 
@@ -80,4 +86,28 @@ fn what_is_missing_in_the_environment_is_told() {
     );
     let ran = run(&stage, server::port(), &["feature", "publish", "contact-form"]).expect(3);
     assert!(ran.err.contains("has no such bucket"), "{}", ran.err);
+}
+
+#[test]
+fn a_server_is_believed_only_if_somebody_trusted_vouches_for_it() {
+    let stage = stage(&server::bucket());
+    let server::Server { tls_port, authority, .. } = server::server();
+    let url = format!("https://localhost:{tls_port}");
+    let publish = ["feature", "publish", "contact-form"];
+    let ran = run_at(&stage, &url, &[], &publish).expect(1);
+    assert!(ran.err.contains(&format!("{url} cannot be reached: ")), "{}", ran.err);
+    assert!(ran.err.contains("certificate"), "{}", ran.err);
+    let trusted = [("AWS_CA_BUNDLE", authority.to_str().unwrap())];
+    run_at(&stage, &url, &trusted, &publish).expect(0);
+    run_at(&stage, &url, &trusted, &["lock"]).expect(0);
+    // The authority vouches for a name, and this is another.
+    let other = format!("https://127.0.0.1:{tls_port}");
+    let ran = run_at(&stage, &other, &trusted, &["feature", "list"]).expect(1);
+    assert!(ran.err.contains("certificate"), "{}", ran.err);
+    let missing = [("AWS_CA_BUNDLE", "/nonexistent.pem")];
+    let ran = run_at(&stage, &url, &missing, &["feature", "list"]).expect(3);
+    assert!(ran.err.contains("AWS_CA_BUNDLE: /nonexistent.pem: No such file"), "{}", ran.err);
+    let empty = [("AWS_CA_BUNDLE", "/dev/null")];
+    let ran = run_at(&stage, &url, &empty, &["feature", "list"]).expect(3);
+    assert!(ran.err.contains("there is no certificate in it"), "{}", ran.err);
 }

@@ -5,7 +5,7 @@ mod cache;
 mod cli;
 mod faults;
 mod moody;
-mod server;
+pub mod server;
 mod whole;
 
 use std::{ffi::OsString, fs, path::Path, time::Duration};

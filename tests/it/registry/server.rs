@@ -3,7 +3,7 @@
 use std::{
     io::{BufRead as _, BufReader, Read as _, Write as _},
     net::TcpStream,
-    path::Path,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::{
         OnceLock,
@@ -11,16 +11,28 @@ use std::{
     },
 };
 
+use tempfile::TempDir;
+
 /// A server; it ends when our end of its standard input does.
-struct Server {
+pub struct Server {
     port: u16,
+    /// The port where it speaks TLS, as `localhost`.
+    pub tls_port: u16,
+    /// The certificate of the authority that vouches for it.
+    pub authority: PathBuf,
+    _directory: TempDir,
     _process: Child,
 }
 
-/// The port of the server, started at the first call.
-pub fn port() -> u16 {
+/// The server, started at the first call.
+pub fn server() -> &'static Server {
     static SERVER: OnceLock<Server> = OnceLock::new();
-    SERVER.get_or_init(start).port
+    SERVER.get_or_init(start)
+}
+
+/// The server's port without TLS.
+pub fn port() -> u16 {
+    server().port
 }
 
 fn start() -> Server {
@@ -30,8 +42,10 @@ fn start() -> Server {
     let out = prepare.arg("s3").env("CARGO_TARGET_DIR", target).output().unwrap();
     assert!(out.status.success(), "tests/python: {}", String::from_utf8_lossy(&out.stderr));
     let python = String::from_utf8(out.stdout).unwrap();
+    let directory = TempDir::with_prefix("fleetctl-s3-").unwrap();
     let mut process = Command::new(python.trim())
         .arg(home.join("server.py"))
+        .arg(directory.path())
         .env_clear()
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -39,7 +53,15 @@ fn start() -> Server {
         .unwrap();
     let mut line = String::new();
     BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
-    Server { port: line.trim().parse().expect("a port"), _process: process }
+    let mut words = line.split_whitespace();
+    let mut next = || words.next().expect("two ports and a file");
+    Server {
+        port: next().parse().expect("a port"),
+        tls_port: next().parse().expect("a port"),
+        authority: next().into(),
+        _directory: directory,
+        _process: process,
+    }
 }
 
 /// Makes a bucket that nobody else has.
