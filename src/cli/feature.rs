@@ -1,5 +1,6 @@
 //! `feature`: publish versions, list them, take one back; what sites get, and why.
 
+mod against;
 mod because;
 mod list;
 mod matrix;
@@ -9,6 +10,7 @@ mod resolve;
 mod why;
 mod yank;
 
+pub use against::{Doubt, hold_said};
 use clap::Subcommand;
 
 use super::{Door, Outcome};

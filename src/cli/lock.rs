@@ -1,15 +1,18 @@
 //! `lock`: decides which versions every site gets, and writes that down.
 
+mod stays;
+mod tell;
+
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
 use super::{Door, Failure, Outcome, exit, flags::HostFlags, visit};
 use crate::{
-    feature::{Lock, Move, Resolution, Update, moves},
+    feature::{Lock, Moves, Resolution, Update},
     model::{FeatureName, Problem, Problems},
     pipeline::Fleet,
-    report::{Line, Tone, listed, plural},
+    report::{Line, Tone, plural},
 };
 
 /// Write down which version of each feature every site gets; `deploy` obeys it.
@@ -44,21 +47,33 @@ pub fn run(args: &Args, door: &Door) -> Outcome {
                 .hint("leave out -i; or add --yes if the lock is to be for these sites instead"),
         ));
     }
-    let moves = moves(fleet.lock.as_ref(), &resolution);
+    let moves = fleet.moves(&resolution);
     if is_changed && !args.check {
         fleet.project.write_lock(&fleet.environment, &text).map_err(|why| {
             Failure::internal(format!("{} cannot be written: {why}", fleet.lock_name()))
         })?;
     }
+    let stays = if updates.iter().any(|update| update.feature.is_some()) {
+        stays::stays(&fleet, &resolution, &moves, &updates, &fleet.registry.catalog()?)
+    } else {
+        Vec::new()
+    };
     let over = over(&fleet, &resolution);
     if door.screen.is_json() {
-        let moves: Vec<Value> = moves.iter().map(to_json).collect();
+        let each: Vec<Value> = moves.moves.iter().map(tell::to_json).collect();
+        let unmoved = tell::rows(&Moves { moves: Vec::new(), ..moves.clone() }, stays);
+        let dropped = moves.dropped.iter();
+        let dropped: Vec<Value> =
+            dropped.map(|known| json!({ "what": known.what, "perhaps": known.perhaps })).collect();
+        let unmoved: Vec<Value> = unmoved.iter().map(tell::unmoved_to_json).collect();
         door.screen.json(&json!({
             "schema": 1, "file": fleet.lock_name(), "changed": is_changed,
-            "written": is_changed && !args.check, "moves": moves, "holds_over": over,
+            "written": is_changed && !args.check, "moves": each, "unmoved": unmoved,
+            "dropped": dropped, "unsure": moves.unsure, "holds_over": over,
         }))?;
     } else {
-        tell(&moves, door)?;
+        tell::show(&tell::rows(&moves, stays), &moves.dropped, door)?;
+        tell::tell_unsure(&moves, &fleet.lock_name(), door)?;
         for text in &over {
             door.screen.say(&[Line::of(Tone::Warn, "note: ").add(Tone::Plain, text)])?;
         }
@@ -66,9 +81,14 @@ pub fn run(args: &Args, door: &Door) -> Outcome {
             &fleet,
             &resolution,
             is_changed,
-            moves.is_empty(),
+            moves.moves.is_empty(),
             args.check,
         )])?;
+        let is_of_all = updates.iter().any(|update| update.feature.is_none());
+        if is_of_all && moves.moves.is_empty() {
+            let text = "every feature is at the newest version that fits; what else is published: fleetctl feature outdated";
+            door.screen.note(&Line::of(Tone::Dim, text))?;
+        }
     }
     Ok(if is_changed && args.check { exit::PENDING } else { exit::DONE })
 }
@@ -117,44 +137,6 @@ fn over(fleet: &Fleet, resolution: &Resolution) -> BTreeSet<String> {
     texts.collect()
 }
 
-fn tell(moves: &[Move], door: &Door) -> std::io::Result<()> {
-    let texts: Vec<(Tone, &str, String, String)> = moves
-        .iter()
-        .map(|step| {
-            let feature = &step.feature;
-            let (tone, mark, what) = match (&step.from, &step.to) {
-                (Some(from), Some(to)) => (Tone::Warn, "~ ", format!("{feature} {from} → {to}")),
-                (None, Some(to)) => (Tone::Good, "+ ", format!("{feature} {to}")),
-                (Some(from), None) => (Tone::Bad, "- ", format!("{feature} {from}")),
-                (None, None) => (Tone::Dim, "  ", feature.to_string()),
-            };
-            (tone, mark, what, plural(step.sites.len(), "site"))
-        })
-        .collect();
-    let widest = texts.iter().map(|(_, _, what, _)| what.chars().count()).max().unwrap_or(0);
-    let most = texts.iter().map(|(.., count)| count.len()).max().unwrap_or(0);
-    let room = door.screen.columns().saturating_sub(widest + most + 6).max(24);
-    let lines: Vec<Line> = moves
-        .iter()
-        .zip(texts)
-        .map(|(step, (tone, mark, what, count))| {
-            let gap = " ".repeat(widest - what.chars().count() + 2 + most - count.len());
-            Line::of(tone, mark)
-                .add(Tone::Strong, &what)
-                .add(Tone::Plain, &format!("{gap}{count}"))
-                .add(Tone::Dim, &format!("  {}", shortened(step, room)))
-        })
-        .collect();
-    door.screen.show(&lines)
-}
-
-/// The sites of a move in about so many columns; how many there are stands before them.
-fn shortened(step: &Move, room: usize) -> String {
-    let text = listed(&step.sites, room);
-    let count = format!(" ({})", step.sites.len());
-    text.strip_suffix(&count).map_or(text.clone(), str::to_owned)
-}
-
 fn summary(
     fleet: &Fleet,
     resolution: &Resolution,
@@ -170,19 +152,16 @@ fn summary(
         plural(resolution.sets.len(), "requirement set")
     );
     match (is_changed, check, stays) {
-        (false, ..) => Line::of(Tone::Good, &format!("{name} is up to date: ")),
+        (false, ..) => Line::of(Tone::Good, &format!("{name} is up to date, nothing moves: ")),
         (true, true, false) => Line::of(Tone::Warn, &format!("{name} would change: ")),
-        (true, true, true) => {
-            Line::of(Tone::Warn, &format!("{name} would change, and no version with it: "))
-        }
+        (true, true, true) => Line::of(
+            Tone::Warn,
+            &format!("{name} would change, but no site gets another version: "),
+        ),
         (true, false, false) => Line::of(Tone::Good, &format!("{name} written: ")),
         (true, false, true) => {
-            Line::of(Tone::Good, &format!("{name} written, all versions stay: "))
+            Line::of(Tone::Good, &format!("{name} written, no site gets another version: "))
         }
     }
     .add(Tone::Plain, &counts)
-}
-
-fn to_json(step: &Move) -> Value {
-    json!({ "feature": step.feature, "from": step.from, "to": step.to, "sites": step.sites })
 }

@@ -37,6 +37,8 @@ struct Seen {
     unpublished: BTreeSet<FeatureName>,
     /// Locks that do not have what some site asks for.
     behind: BTreeSet<String>,
+    /// Holds that have ended or soon will, in words.
+    holds: BTreeSet<String>,
     /// What cannot be honoured, or may be a slip.
     notes: BTreeSet<Problem>,
 }
@@ -65,6 +67,7 @@ pub fn run(args: &Args, door: &Door) -> Outcome {
         let Some(inventory) = problems.absorb(project.inventory(environment)) else { continue };
         seen.sites += inventory.sites().len();
         check_keys(&project, &inventory, &mut problems);
+        check_holds(&inventory, &mut seen);
         seen.notes.extend(inventory.notes.iter().cloned());
         seen.notes.extend(unreachable(inventory.sites()));
         let known = Known { catalog: &catalog, sources: &sources };
@@ -91,6 +94,7 @@ fn tell(seen: &Seen, door: &Door) -> std::io::Result<()> {
             "schema": 1, "sites": seen.sites, "environments": seen.environments,
             "features": seen.features, "playbooks": seen.playbooks, "versions": seen.versions,
             "unpublished": seen.unpublished, "locks_behind": seen.behind,
+            "holds_ending": seen.holds,
             "notes": seen.notes.iter().map(ToString::to_string).collect::<Vec<_>>(),
         }));
     }
@@ -111,6 +115,9 @@ fn tell(seen: &Seen, door: &Door) -> std::io::Result<()> {
         let text = format!("fleetctl feature publish {}", waiting.join(" "));
         let line = Line::of(Tone::Warn, "wanted, but not published yet; next: ");
         door.screen.note(&line.add(Tone::Plain, &text))?;
+    }
+    for text in &seen.holds {
+        door.screen.say(&[Line::of(Tone::Warn, "warning: ").add(Tone::Plain, text)])?;
     }
     for name in &seen.behind {
         let text = format!("{name} does not have what every site asks for; next: fleetctl lock");
@@ -179,6 +186,27 @@ fn check_keys(project: &Project, inventory: &Inventory, problems: &mut Problems)
             Some(site) => Problem::at(&site.at, format!("{message} ({})", site.name)),
             None => Problem::new(format!("fleet.yml: {message}")),
         });
+    }
+}
+
+/// Holds that have ended, and those that will before anybody looks again.
+fn check_holds(inventory: &Inventory, seen: &mut Seen) {
+    const SOON: i32 = 14;
+    let today = jiff::Zoned::now().date();
+    for hold in inventory.sites().iter().flat_map(|site| site.holds.values()) {
+        let subject =
+            || format!("{}: the hold of {} at {}", hold.from.at, hold.feature, hold.version);
+        if let Some(day) = hold.ended(today) {
+            seen.holds.insert(format!(
+                "{} ended on {day}, and `fleetctl lock` pays no attention to it; remove it, or give it another day",
+                subject()
+            ));
+        } else if let Some(day) = hold.ends_within(SOON, today) {
+            seen.holds.insert(format!(
+                "{} ends on {day}; after that day `fleetctl lock` moves its sites on",
+                subject()
+            ));
+        }
     }
 }
 

@@ -345,7 +345,7 @@ fn warn_of_holds(door: &Door, fleet: &Fleet, sites: &[SiteName]) -> Result<(), F
     let mut told = BTreeSet::new();
     for site in sites.iter().filter_map(|name| fleet.inventory.site(name.as_str())) {
         for hold in site.holds.values() {
-            let Some(until) = hold.until.filter(|until| *until < today) else { continue };
+            let Some(until) = hold.ended(today) else { continue };
             if !told.insert(hold.from.at.clone()) {
                 continue;
             }

@@ -4,13 +4,15 @@
 //! texts, and whoever resolves asks for what is locked. It names no sites and no lines of the
 //! inventory, so that neither a new site of a known kind nor a comment changes it.
 
+mod before;
 mod moves;
 mod read;
+mod reason;
 mod write;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-pub use moves::{Move, moves};
+pub use moves::{Dropped, Move, Moves, Present, Reworded, moves};
 use semver::Version;
 
 use super::resolve::{AskedSet, Chosen, Needs, RequirementSet, Resolution, Solved, Through};

@@ -16,11 +16,11 @@ mod variables;
 pub use catalog::{Catalog, Published, Relations};
 pub use definition::{Feature, LinkSpec, Mount, Place, PlaceError, Side, TemplateSpec};
 pub use layout::{Item, Layout, Origin, Tree, check_tree, layout};
-pub use lock::{Lock, LockedSet, Move, moves};
+pub use lock::{Dropped, Lock, LockedSet, Move, Moves, Present, Reworded, moves};
 pub use read::parse;
 pub use resolve::{
-    Ask, Asked, AskedSet, Choice, Chosen, Conflict, Hold, Needs, OptOut, RequirementSet,
-    Resolution, Solved, Through, Update, Want, requirement_sets, resolve,
+    Against, Ask, Asked, AskedSet, Choice, Chosen, Conflict, Hold, Needs, OptOut, RequirementSet,
+    Resolution, Solved, Through, Trials, Update, Want, requirement_sets, resolve,
 };
 pub use schema::{Kind, Schema, VariableSpec};
 pub use variables::{Given, Had, Setting, VariableCheck};

@@ -5,6 +5,7 @@
 //! opt-outs and the platform. What is locked stays where that is possible, else the newest is
 //! taken. What cannot be met is told in words, for all sets at once. Called by `pipeline`.
 
+mod against;
 mod ask;
 mod explain;
 mod solve;
@@ -13,6 +14,7 @@ mod world;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+pub use against::{Against, Trials};
 pub use ask::{
     Ask, Asked, AskedSet, Hold, OptOut, RequirementSet, Through, Want, requirement_sets,
 };

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
-    Layer, LayerName, Settings, VariableValue, range, settings::checked, want::Features, word,
+    Layer, LayerName, Said, Settings, VariableValue, range, settings::checked, want::Features, word,
 };
 use crate::model::{
     GroupName, Platform, Position, Problem, Problems, SiteName, TagKey, Value,
@@ -16,6 +16,8 @@ pub(super) struct Shared {
     pub settings: Settings,
     pub tags: BTreeMap<TagKey, String>,
     pub features: Features,
+    /// What it says of settings and tags, and where.
+    pub said: Vec<Arc<Said>>,
     /// In the order in which they win: the entry's own, then files beside the inventory.
     pub layers: Vec<Arc<Layer>>,
     /// Files beside an inventory of Ansible's, with the number of its source.
@@ -57,7 +59,9 @@ pub(super) struct Named<T> {
 impl Shared {
     /// Reads all but variables: what Ansible's forms hold in a variable `fleet`.
     pub fn read_words(who: &LayerName, fields: &mut Fields<'_>, problems: &mut Problems) -> Self {
-        let mut shared = Self { settings: Settings::read(fields, problems), ..Self::default() };
+        let said = Said::read(who, fields).map(Arc::new).into_iter().collect();
+        let settings = Settings::read(fields, problems);
+        let mut shared = Self { settings, said, ..Self::default() };
         if let Some(node) = fields.optional("tags") {
             shared.tags = tags(node, problems);
         }
@@ -82,6 +86,7 @@ impl Shared {
     pub fn take(&mut self, more: Self) {
         self.settings.overlay(&more.settings);
         self.tags.extend(more.tags);
+        self.said.extend(more.said);
         self.features.take(more.features);
         self.layers.extend(more.layers);
         self.files.extend(more.files);
@@ -95,7 +100,11 @@ impl Shared {
                 _ => "",
             };
             match word.parse::<Platform>() {
-                Ok(platform) => self.settings.platform = Some(platform),
+                Ok(platform) => {
+                    self.settings.platform = Some(platform);
+                    let said = Said::one(&layer.name, "platform", word.to_owned(), &variable.at);
+                    self.said.push(Arc::new(said));
+                }
                 Err(why) => problems.push(Problem::at(&variable.at, why.to_string())),
             }
         }
@@ -147,6 +156,7 @@ impl SiteEntry {
         let names = site_names(key, problems);
         let mut fields = node.fields(problems)?;
         let address = fields.optional("address");
+        let written = address.map(|node| node.at.clone());
         if let (Some(node), Some([_, _, ..])) = (address, names.as_deref()) {
             let problem = node.problem("one address for several sites");
             problems.push(
@@ -158,7 +168,11 @@ impl SiteEntry {
         let address = address.and_then(|node| checked(node, word::address, problems));
         let groups = fields.optional("groups");
         let groups = groups.map(|node| self::names(node, problems)).unwrap_or_default();
-        let shared = Shared::read(&LayerName::Site, &mut fields, problems);
+        let mut shared = Shared::read(&LayerName::Site, &mut fields, problems);
+        if let (Some(at), Some(address)) = (written, &address) {
+            let said = Said::one(&LayerName::Site, "address", address.clone(), &at);
+            shared.said.push(Arc::new(said));
+        }
         for (key, known) in
             [("ansible_host", "address"), ("ansible_port", "port"), ("ansible_user", "user")]
         {

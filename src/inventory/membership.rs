@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
-    Hold, Layer, OptOut, Settings, Site, Variable, Want,
+    Hold, Layer, OptOut, Said, Settings, Site, Variable, Want,
     ansible::{Connection, is_word},
     entry::{Shared, SiteEntry},
     hierarchy::{Hierarchy, Ranked, reserved},
@@ -20,6 +20,9 @@ pub(super) struct Membership {
     opt_outs: Vec<Arc<OptOut>>,
     holds: BTreeMap<FeatureName, Arc<Hold>>,
     layers: Vec<Arc<Layer>>,
+    said: Vec<Arc<Said>>,
+    /// What the groups want, and one of them opted out of.
+    waived: Vec<Arc<Want>>,
     /// What the variables of an inventory of Ansible's say about reaching sites; `None` elsewhere.
     connection: Option<Connection>,
     /// Groups of equal depth that disagree about the platform, the one that decided last.
@@ -50,6 +53,8 @@ impl Membership {
             opt_outs: Vec::new(),
             holds: BTreeMap::new(),
             layers: Vec::new(),
+            said: Vec::new(),
+            waived: Vec::new(),
             connection: None,
             quarrel: None,
         };
@@ -83,7 +88,9 @@ impl Membership {
             membership.connection = Some(Connection::read(&words(&membership.layers)));
         }
         let opt_outs = &membership.opt_outs;
-        membership.wants.retain(|want| !opt_outs.iter().any(|out| out.feature == want.feature));
+        let is_out = |want: &Arc<Want>| opt_outs.iter().any(|out| out.feature == want.feature);
+        let wants = std::mem::take(&mut membership.wants);
+        (membership.waived, membership.wants) = wants.into_iter().partition(is_out);
         membership
     }
 
@@ -93,6 +100,7 @@ impl Membership {
         self.wants.extend(shared.features.wants.iter().cloned());
         self.opt_outs.extend(shared.features.opt_outs.iter().cloned());
         self.layers.extend(shared.layers.iter().cloned());
+        self.said.extend(shared.said.iter().cloned());
     }
 
     /// The site, with its own words over those of its groups.
@@ -142,6 +150,9 @@ impl Membership {
         let is_left_in =
             |want: &&Arc<Want>| !features.opt_outs.iter().any(|out| out.feature == want.feature);
         let from_groups = self.wants.iter().filter(is_left_in).cloned();
+        let waived = self.wants.iter().filter(|want| !is_left_in(want));
+        let waived = self.waived.iter().chain(waived).cloned().collect();
+        let said = self.said.iter().chain(&shared.said).cloned().collect();
         let mut holds = self.holds.clone();
         holds.extend(features.holds.iter().map(|hold| (hold.feature.clone(), Arc::clone(hold))));
         let opt_outs = self.opt_outs.iter().chain(&features.opt_outs).cloned().collect();
@@ -153,9 +164,11 @@ impl Membership {
             groups: Arc::clone(&self.groups),
             tags,
             wants: from_groups.chain(features.wants.iter().cloned()).collect(),
+            waived,
             opt_outs,
             holds,
             blocked,
+            said,
             layers,
         }
     }

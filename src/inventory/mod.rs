@@ -17,6 +17,7 @@ mod membership;
 mod pattern;
 mod range;
 mod read;
+mod said;
 mod select;
 mod settings;
 mod variable;
@@ -32,6 +33,7 @@ pub use ansible::hosts_without_variables;
 pub use explain::Explained;
 pub use pattern::split;
 pub use read::{Sources, Text, VarsFile, read};
+pub use said::{Said, Saying};
 pub use select::{Target, select, select_hosts};
 pub use settings::Settings;
 pub use variable::{Layer, LayerName, SecretRef, Variable, VariableValue, secret, sounds_secret};
@@ -88,12 +90,16 @@ pub struct Site {
     pub tags: BTreeMap<TagKey, String>,
     /// What it should have, opt-outs taken out: its groups' wants, then its own.
     pub wants: Vec<Arc<Want>>,
+    /// What its groups want and it does not get, because it or one of them opted out.
+    pub waived: Vec<Arc<Want>>,
     /// What it or one of its groups opted out of.
     pub opt_outs: Vec<Arc<OptOut>>,
     /// At most one for a feature: the innermost.
     pub holds: BTreeMap<FeatureName, Arc<Hold>>,
     /// Why it cannot be reached as its variables say; commands about it fail with this.
     pub blocked: Option<Problem>,
+    /// Who said what about settings and tags, the weakest first.
+    pub said: Vec<Arc<Said>>,
     layers: Vec<Arc<Layer>>,
 }
 

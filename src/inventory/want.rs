@@ -61,6 +61,21 @@ pub struct Hold {
     pub from: Origin,
 }
 
+impl Hold {
+    /// Its last day, if that is before `today`: then `lock` pays no attention to it.
+    #[must_use]
+    pub fn ended(&self, today: Date) -> Option<Date> {
+        self.until.filter(|until| *until < today)
+    }
+
+    /// Its last day, if that is today or within so many days from it.
+    #[must_use]
+    pub fn ends_within(&self, days: i32, today: Date) -> Option<Date> {
+        let last = today.checked_add(jiff::Span::new().days(days)).ok()?;
+        self.until.filter(|until| (today..=last).contains(until))
+    }
+}
+
 /// All that one entry says about features.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Features {
@@ -254,6 +269,22 @@ mod tests {
         assert_eq!(features.holds[1].version, Version::new(1, 0, 0));
         let (features, _) = read("features: [contact-form, popup]\n");
         assert_eq!(features.wants.len(), 2);
+    }
+
+    #[test]
+    fn a_hold_holds_until_its_last_day_is_over() {
+        let (features, _) = read("hold: { chat: { version: 1.0.0, until: 2027-01-31 } }\n");
+        let hold = &features.holds[0];
+        let day = |text: &str| text.parse::<Date>().expect("a day");
+        let until = Some(day("2027-01-31"));
+        assert_eq!(hold.ended(day("2027-01-31")), None);
+        assert_eq!(hold.ended(day("2027-02-01")), until);
+        assert_eq!(hold.ends_within(14, day("2027-01-16")), None);
+        assert_eq!(hold.ends_within(14, day("2027-01-17")), until);
+        assert_eq!(hold.ends_within(14, day("2027-01-31")), until);
+        assert_eq!(hold.ends_within(14, day("2027-02-01")), None);
+        let (features, _) = read("hold: { chat: 1.0.0 }\n");
+        assert_eq!(features.holds[0].ended(day("2999-01-01")), None);
     }
 
     #[test]

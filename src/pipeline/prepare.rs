@@ -145,6 +145,16 @@ impl Fleet {
         wanted
     }
 
+    /// Where a site lives (`root`, `docroot`, `url`), templates filled in.
+    ///
+    /// # Errors
+    /// Templates that cannot be filled in without a secret, or at all.
+    pub fn places(&self, site: &Site) -> Result<BTreeMap<&'static str, String>, Problems> {
+        let facts = self.facts(site, &BTreeMap::new(), &Templates::new())?;
+        let places = [("root", Some(facts.root)), ("docroot", facts.docroot), ("url", facts.url)];
+        Ok(places.into_iter().filter_map(|(name, place)| Some((name, place?))).collect())
+    }
+
     fn facts(
         &self,
         site: &Site,

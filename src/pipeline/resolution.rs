@@ -11,7 +11,8 @@ use semver::Version;
 use super::{Fleet, LoadError};
 use crate::{
     feature::{
-        self, Ask, AskedSet, Catalog, Choice, OptOut, Resolution, Through, Update, requirement_sets,
+        self, Ask, AskedSet, Catalog, Choice, Moves, OptOut, Present, Resolution, Solved, Through,
+        Update, requirement_sets,
     },
     inventory::{LayerName, Site},
     model::{Digest, FeatureName, Position, Problem, Problems, SiteName, listed},
@@ -99,6 +100,32 @@ impl Fleet {
             }
         }
         problems.or(resolution).map_err(LoadError::NoTarget)
+    }
+
+    /// What a new lock changes, site by site.
+    #[must_use]
+    pub fn moves(&self, resolution: &Resolution) -> Moves {
+        let present = self.inventory.sites().iter().map(|site| Present {
+            site: site.name.clone(),
+            platform: site.settings.platform,
+            groups: site.groups.iter().cloned().collect(),
+            opt_outs: (site.opt_outs.iter())
+                .map(|out| (out.feature.clone(), out.from.at.clone()))
+                .collect(),
+        });
+        feature::moves(self.lock.as_ref(), resolution, &present.collect::<Vec<_>>())
+    }
+
+    /// The day on which the last hold of a feature ended at the sites of a set; `None` where one
+    /// of them still holds it.
+    #[must_use]
+    pub fn hold_ended(&self, solved: &Solved, feature: &FeatureName, today: Date) -> Option<Date> {
+        let days = solved
+            .asked
+            .sites
+            .iter()
+            .map(|site| self.inventory.site(site.as_str())?.holds.get(feature)?.ended(today));
+        days.collect::<Option<Vec<Date>>>()?.into_iter().max()
     }
 
     /// What is locked must still be in the registry, and the same: else a new lock would move sites,
@@ -229,7 +256,7 @@ fn ask(site: &Site, today: Option<Date>) -> Ask {
     let holds = site.holds.values().map(|hold| feature::Hold {
         feature: hold.feature.clone(),
         version: hold.version.clone(),
-        is_over: today.zip(hold.until).is_some_and(|(today, until)| until < today),
+        is_over: today.is_some_and(|today| hold.ended(today).is_some()),
         at: hold.from.at.clone(),
     });
     Ask {

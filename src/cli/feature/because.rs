@@ -1,5 +1,6 @@
 //! Why a set of sites has a feature in a version: everybody who asked, and where.
 
+use jiff::civil::Date;
 use serde_json::{Value, json};
 
 use crate::{
@@ -13,10 +14,14 @@ pub struct Reason {
     name: Option<String>,
     what: String,
     at: Option<Position>,
+    /// What follows the place.
+    remark: Option<String>,
+    /// The day on which a hold ended.
+    ended: Option<Date>,
 }
 
-/// Everybody who asked for `feature` in this set.
-pub fn reasons(solved: &Solved, feature: &FeatureName) -> Vec<Reason> {
+/// Everybody who asked for `feature` in this set; `ended` is when its hold ended, if it did.
+pub fn reasons(solved: &Solved, feature: &FeatureName, ended: Option<Date>) -> Vec<Reason> {
     let mut reasons = Vec::new();
     for (requirement, askers) in solved.asked.asked.get(feature).into_iter().flatten() {
         for (through, at) in askers {
@@ -25,21 +30,30 @@ pub fn reasons(solved: &Solved, feature: &FeatureName) -> Vec<Reason> {
                 Through::Site => ("site", None),
             };
             let (what, at) = (requirement.to_string(), Some(at.clone()));
-            reasons.push(Reason { kind, name, what, at });
+            reasons.push(Reason { kind, name, what, at, remark: None, ended: None });
         }
     }
     for (requirement, askers) in solved.needs.get(feature).into_iter().flatten() {
         let each = askers.iter().map(|asker| {
             let version = solved.gets.get(asker).map(|chosen| format!(" {}", chosen.version));
             let name = format!("{asker}{}", version.unwrap_or_default());
-            Reason { kind: "feature", name: Some(name), what: requirement.to_string(), at: None }
+            let (name, what) = (Some(name), requirement.to_string());
+            Reason { kind: "feature", name, what, at: None, remark: None, ended: None }
         });
         reasons.extend(each);
     }
     if let Some(chosen) = solved.gets.get(feature).filter(|chosen| chosen.held) {
         let at = solved.asked.holds.get(feature).map(|(at, _)| at.clone());
         let what = chosen.version.to_string();
-        reasons.push(Reason { kind: "hold", name: None, what, at });
+        let asked = solved.asked.asked.get(feature).into_iter().flatten();
+        let against = asked.filter(|(requirement, _)| !requirement.matches(&chosen.version));
+        let against = against.map(|(requirement, _)| requirement.as_str()).collect::<Vec<_>>();
+        let remark = match ended {
+            Some(_) => Some("; the next `fleetctl lock` lets it go".to_owned()),
+            None if against.is_empty() => None,
+            None => Some(format!("; that is not {}: a hold wins", against.join(" nor "))),
+        };
+        reasons.push(Reason { kind: "hold", name: None, what, at, remark, ended });
     }
     reasons
 }
@@ -53,20 +67,26 @@ impl Reason {
             "group" => format!("group {name} wants {what}"),
             "site" => format!("the site itself wants {what}"),
             "feature" => format!("{name} needs {what}"),
-            _ => format!("held at {what}"),
+            _ => match self.ended {
+                Some(day) => format!("was held at {what}; the hold ended on {day}"),
+                None => format!("held at {what}"),
+            },
         }
     }
 
-    /// Where it is written; nothing where a published version says it.
+    /// Where it is written (nothing where a published version says it), and what to know of it.
     pub fn place(&self) -> String {
-        self.at.as_ref().map(|at| format!(", {at}")).unwrap_or_default()
+        let at = self.at.as_ref().map(|at| format!(", {at}")).unwrap_or_default();
+        at + self.remark.as_deref().unwrap_or_default()
     }
 
     /// For programs.
     pub fn to_json(&self) -> Value {
         let at = self.at.as_ref().map(ToString::to_string);
         match self.kind {
-            "hold" => json!({ "by": "hold", "name": null, "version": self.what, "at": at }),
+            "hold" => json!({
+                "by": "hold", "name": null, "version": self.what, "at": at, "ended": self.ended.map(|day| day.to_string()),
+            }),
             kind => json!({ "by": kind, "name": self.name, "requirement": self.what, "at": at }),
         }
     }

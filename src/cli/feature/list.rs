@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use crate::{
     cli::{Door, Failure, Outcome, exit},
     feature::Catalog,
-    model::{FeatureName, Problem, SiteName},
-    pipeline,
+    model::{FeatureName, Problem, Problems, SiteName},
+    pipeline::{self, LoadError, Resolved},
     project::Project,
     registry::{RegistryError, read_source},
     report::{Line, Table, Tone},
@@ -29,6 +29,8 @@ struct Row {
     digest: String,
     state: (Tone, String),
     sites: usize,
+    /// Older versions that are left out after this one.
+    older: usize,
 }
 
 /// Shows features: of each the newest version and those that sites have, or all of one.
@@ -57,7 +59,8 @@ pub fn run(args: &Args, door: &Door) -> Outcome {
     }
     if door.screen.is_json() {
         let rows: Vec<Value> = rows.iter().map(to_json).collect();
-        door.screen.json(&json!({ "schema": 1, "features": rows }))?;
+        let unknown: Vec<&str> = usage.unknown.iter().map(String::as_str).collect();
+        door.screen.json(&json!({ "schema": 1, "features": rows, "sites_unknown": unknown }))?;
         return Ok(exit::DONE);
     }
     if rows.is_empty() {
@@ -66,16 +69,35 @@ pub fn run(args: &Args, door: &Door) -> Outcome {
         return Ok(exit::DONE);
     }
     let mut table = Table::new(&["FEATURE", "VERSION", "DIGEST", "SITES", "STATE"]);
+    let is_short = rows.iter().any(|row| row.older > 0);
     for row in rows {
+        // How many want what there is no version of is known in any case.
+        let sites = if usage.unknown.is_empty() || row.version.is_none() {
+            row.sites.to_string()
+        } else {
+            "?".to_owned()
+        };
+        let (tone, mut state) = row.state;
+        if row.older > 0 {
+            state = format!("{state}, and {} older", row.older);
+        }
         table.row([
             (Tone::Strong, row.feature.to_string()),
             (Tone::Plain, row.version.map(|version| version.to_string()).unwrap_or_default()),
             (Tone::Dim, row.digest),
-            (Tone::Plain, row.sites.to_string()),
-            row.state,
+            (Tone::Plain, sites),
+            (tone, state),
         ]);
     }
     door.screen.table(&table)?;
+    for why in &usage.unknown {
+        let line = Line::of(Tone::Warn, "?: which sites get what cannot be told: ");
+        door.screen.say(&[line.add(Tone::Plain, why)])?;
+    }
+    if is_short {
+        let text = "all versions of one: fleetctl feature list FEATURE";
+        door.screen.note(&Line::of(Tone::Dim, text))?;
+    }
     Ok(exit::DONE)
 }
 
@@ -104,9 +126,10 @@ fn rows_of(
             digest: digest.chars().take(12).collect(),
             state,
             sites: usage.sites(name, version),
+            older: 0,
         }));
     }
-    let mut is_newest_told = false;
+    let (mut is_newest_told, mut older) = (false, 0);
     for (version, published) in versions.into_iter().flatten().rev() {
         let state = match &published.yanked {
             Some(why) => (Tone::Bad, format!("yanked: {why}")),
@@ -114,6 +137,7 @@ fn rows_of(
         };
         let sites = usage.sites(name, version);
         if is_newest_told && !all && sites == 0 {
+            older += 1;
             continue;
         }
         is_newest_told |= published.yanked.is_none();
@@ -123,7 +147,11 @@ fn rows_of(
             digest: published.digest.short(),
             state,
             sites,
+            older: 0,
         });
+    }
+    if let Some(last) = rows.last_mut() {
+        last.older = older;
     }
     if rows.is_empty() {
         let state = (Tone::Bad, "wanted, but neither published nor in features/".to_owned());
@@ -133,6 +161,7 @@ fn rows_of(
             digest: String::new(),
             state,
             sites: wanted,
+            older: 0,
         });
     }
     rows
@@ -154,19 +183,37 @@ fn drafts(project: &Project) -> Result<BTreeMap<FeatureName, (Version, String)>,
     Ok(drafts)
 }
 
-/// How many sites want each feature, and have each version. Nothing where the project is not good:
-/// that is `validate`'s affair.
+/// Each problem in its first words; `more` tells the rest.
+fn in_short(problems: &Problems, more: &str) -> Vec<String> {
+    let first = |problem: &Problem| {
+        let first = problem.message.lines().next().unwrap_or_default().trim_end_matches(':');
+        let first = first.trim_end_matches(" wants").trim_end_matches(" want");
+        let at = problem.at.as_ref().map(|at| format!("{at}: ")).unwrap_or_default();
+        format!("{at}{first}; the whole story: {more}")
+    };
+    problems.0.iter().map(first).collect()
+}
+
+/// How many sites want each feature, and have each version.
 #[derive(Default)]
 struct Usage {
     wanted: BTreeMap<FeatureName, usize>,
     has: BTreeMap<FeatureName, BTreeMap<Version, usize>>,
+    /// Why it is not known which versions sites have; empty where it is.
+    unknown: Vec<String>,
 }
 
 impl Usage {
     fn of(project: &Project, door: &Door) -> Self {
         let mut usage = Self::default();
         let environment = door.global.env.as_deref();
-        let Ok(fleet) = pipeline::load(project.clone(), environment, &[]) else { return usage };
+        let fleet = match pipeline::load(project.clone(), environment, &[]) {
+            Ok(fleet) => fleet,
+            Err(problems) => {
+                usage.unknown = in_short(&problems, "fleetctl validate");
+                return usage;
+            }
+        };
         let sites = fleet.inventory.sites();
         for site in sites {
             let features: BTreeSet<_> = site.wants.iter().map(|want| &want.feature).collect();
@@ -175,7 +222,15 @@ impl Usage {
             }
         }
         let names: Vec<SiteName> = sites.iter().map(|site| site.name.clone()).collect();
-        for solved in fleet.resolve(&names).unwrap_or_default().resolution.sets {
+        let resolved = fleet.resolve(&names).unwrap_or_else(|why| {
+            let LoadError::Wrong(problems) = &why else {
+                usage.unknown = vec![why.to_string()];
+                return Resolved::default();
+            };
+            usage.unknown = in_short(problems, "fleetctl lock --check");
+            Resolved::default()
+        });
+        for solved in resolved.resolution.sets {
             for (feature, chosen) in solved.gets {
                 let versions = usage.has.entry(feature).or_default();
                 *versions.entry(chosen.version).or_insert(0) += solved.asked.sites.len();
@@ -196,5 +251,6 @@ fn to_json(row: &Row) -> Value {
         "digest": row.digest,
         "state": row.state.1,
         "sites": row.sites,
+        "older": row.older,
     })
 }

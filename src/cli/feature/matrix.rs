@@ -70,6 +70,12 @@ pub fn run(args: &Args, door: &Door) -> Outcome {
         table.row(head.into_iter().chain(versions));
     }
     door.screen.first_fitting(&[table])?;
+    let is_mixed = cells.values().flat_map(BTreeMap::values).any(|cell| cell.len() > 1);
+    let count = if is_mixed { "; in brackets: how many sites have that one" } else { "" };
+    let legend = format!(
+        "a cell: the version of that feature at the row's sites; empty: not wanted there{count}"
+    );
+    door.screen.note(&Line::of(Tone::Dim, &legend))?;
     super::resolve::tell_source(door, &fleet, &resolved)?;
     let sets = plural(resolved.resolution.sets.len(), "requirement set");
     door.screen

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::civil::Date;
 use semver::Version;
 use serde_json::{Value, json};
 
@@ -25,6 +26,10 @@ struct Row {
     fits: Version,
     newest: Version,
     held: bool,
+    /// When the hold ended that is still locked.
+    hold_ended: Option<Date>,
+    /// Whether what the sites have was yanked.
+    is_yanked: bool,
 }
 
 /// Compares.
@@ -34,7 +39,8 @@ pub fn run(_: &Args, door: &Door) -> Outcome {
         fleet.inventory.sites().iter().map(|site| site.name.clone()).collect();
     let resolved = fleet.resolve(&sites)?;
     let everything = [Update { feature: None, requirement: None }];
-    let newest = fleet.relock(jiff::Zoned::now().date(), &everything)?;
+    let today = jiff::Zoned::now().date();
+    let newest = fleet.relock(today, &everything)?;
     let fitting: BTreeMap<_, _> =
         newest.sets.iter().map(|solved| (&solved.asked.set, solved)).collect();
     let catalog = fleet.registry.catalog()?;
@@ -46,10 +52,15 @@ pub fn run(_: &Args, door: &Door) -> Outcome {
             let mut published = published
                 .filter(|(version, found)| found.yanked.is_none() && version.pre.is_empty());
             let has = chosen.version.clone();
+            let own = catalog.get(feature).and_then(|all| all.get(&has));
+            let is_yanked = own.is_some_and(|found| found.yanked.is_some());
             let newest = published.next().map_or(&has, |(version, _)| version).clone();
             let fits = fits.map_or(&has, |found| &found.version).clone();
-            if fits != has || newest > has {
-                let row = Row { feature: feature.clone(), has, fits, newest, held: chosen.held };
+            if fits != has || newest > has || is_yanked {
+                let ended = fleet.hold_ended(solved, feature, today);
+                let hold_ended = ended.filter(|_| chosen.held);
+                let (feature, held) = (feature.clone(), chosen.held);
+                let row = Row { feature, has, fits, newest, held, hold_ended, is_yanked };
                 rows.entry(row).or_default().extend(solved.asked.sites.iter().cloned());
             }
         }
@@ -71,25 +82,39 @@ fn tell(rows: &BTreeMap<Row, BTreeSet<SiteName>>, door: &Door) -> std::io::Resul
     let mut table = Table::new(&["FEATURE", "HAS", "FITS", "NEWEST", "SITES", "NEXT"]);
     for (row, sites) in rows {
         let next = match (row.fits == row.has, row.held) {
+            (_, true) if row.hold_ended.is_some() => {
+                let day = row.hold_ended.map(|day| day.to_string()).unwrap_or_default();
+                (Tone::Warn, format!("fleetctl lock (the hold ended on {day})"))
+            }
             (false, _) => (Tone::Warn, format!("fleetctl lock --update {}", row.feature)),
             (true, true) => (Tone::Dim, "held".to_owned()),
             (true, false) => (Tone::Dim, "requirements allow no newer one".to_owned()),
         };
         table.row([
             (Tone::Strong, row.feature.to_string()),
-            (Tone::Plain, row.has.to_string()),
+            (
+                Tone::Plain,
+                if row.is_yanked { format!("{} !", row.has) } else { row.has.to_string() },
+            ),
             (Tone::Plain, row.fits.to_string()),
             (Tone::Plain, row.newest.to_string()),
             (Tone::Plain, sites.len().to_string()),
             next,
         ]);
     }
-    door.screen.table(&table)
+    door.screen.table(&table)?;
+    let mut legend =
+        "HAS: chosen now; FITS: newest that requirements and holds allow; NEWEST: newest published"
+            .to_owned();
+    if rows.keys().any(|row| row.is_yanked) {
+        legend.push_str("; !: was yanked");
+    }
+    door.screen.note(&Line::of(Tone::Dim, &legend))
 }
 
 fn to_json(row: &Row, sites: &BTreeSet<SiteName>) -> Value {
     json!({
         "feature": row.feature, "has": row.has, "fits": row.fits, "newest": row.newest,
-        "held": row.held, "sites": sites,
+        "held": row.held, "yanked": row.is_yanked, "hold_ended": row.hold_ended.map(|day| day.to_string()), "sites": sites,
     })
 }

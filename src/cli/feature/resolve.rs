@@ -36,7 +36,7 @@ pub fn run(args: &Args, door: &Door) -> Outcome {
         if !lines.is_empty() {
             lines.push(Line::new());
         }
-        lines.extend(set_lines(solved, door.screen.columns()));
+        lines.extend(set_lines(&fleet, solved, door.screen.columns()));
     }
     door.screen.show(&lines)?;
     tell_source(door, &fleet, &resolved)?;
@@ -61,19 +61,25 @@ pub fn tell_source(door: &Door, fleet: &Fleet, resolved: &Resolved) -> Result<()
     Ok(door.screen.note(&Line::of(Tone::Dim, &text))?)
 }
 
-fn set_lines(solved: &Solved, columns: usize) -> Vec<Line> {
+fn set_lines(fleet: &Fleet, solved: &Solved, columns: usize) -> Vec<Line> {
     let sites = listed(&solved.asked.sites, columns.saturating_sub(14).max(24));
     let mut head = Line::of(Tone::Strong, &sites);
     if let Some(kind) = kind(&solved.asked) {
         head = head.add(Tone::Dim, &format!("  {kind}"));
     }
     let mut lines = vec![head];
+    let today = jiff::Zoned::now().date();
     for (feature, chosen) in &solved.gets {
-        let pin = if chosen.held { " (held)" } else { "" };
+        let ended = fleet.hold_ended(solved, feature, today);
+        let pin = match (chosen.held, ended) {
+            (false, _) => "",
+            (true, None) => " (held)",
+            (true, Some(_)) => " (hold ended)",
+        };
         let line =
             Line::of(Tone::Plain, "  ").add(Tone::Good, &format!("{feature} {}", chosen.version));
         lines.push(line.add(Tone::Warn, pin));
-        for reason in reasons(solved, feature) {
+        for reason in reasons(solved, feature, ended) {
             let line = Line::of(Tone::Plain, &format!("    {}", reason.said()));
             lines.push(line.add(Tone::Dim, &reason.place()));
         }
@@ -90,6 +96,7 @@ fn kind(asked: &AskedSet) -> Option<String> {
 }
 
 fn to_json(fleet: &Fleet, resolved: &Resolved, sites: &[SiteName]) -> Value {
+    let today = jiff::Zoned::now().date();
     let each: Vec<Value> = sites
         .iter()
         .map(|site| {
@@ -100,7 +107,8 @@ fn to_json(fleet: &Fleet, resolved: &Resolved, sites: &[SiteName]) -> Value {
                 .gets
                 .iter()
                 .map(|(feature, chosen)| {
-                    let because: Vec<Value> = reasons(solved, feature)
+                    let ended = fleet.hold_ended(solved, feature, today);
+                    let because: Vec<Value> = reasons(solved, feature, ended)
                         .iter()
                         .map(super::because::Reason::to_json)
                         .collect();

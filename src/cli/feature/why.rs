@@ -5,10 +5,13 @@ use std::collections::BTreeSet;
 use semver::Version;
 use serde_json::{Value, json};
 
-use super::because::{Reason, reasons};
+use super::{
+    against::{Doubt, hold_said},
+    because::{Reason, reasons},
+};
 use crate::{
     cli::{Door, Failure, Outcome, exit, flags::HostFlags, inventory::find, visit},
-    feature::{Catalog, Published, Solved},
+    feature::{Against, Catalog, Solved, Trials},
     inventory::{LayerName, Site},
     model::{FeatureName, Problem},
     pipeline::Fleet,
@@ -35,15 +38,20 @@ pub fn run(args: &Args, door: &Door) -> Outcome {
     let Some((solved, chosen)) = solved.and_then(|set| Some((set, set.gets.get(&feature)?))) else {
         return absent(site, &feature, &fleet, door);
     };
-    let reasons = reasons(solved, &feature);
-    let mut newer = newer(solved, &feature, &chosen.version, &catalog, &fleet);
-    if let Some(hold) = site.holds.get(&feature).filter(|_| chosen.held) {
-        let until = hold.until.map(|until| format!(" until {until}")).unwrap_or_default();
-        let reason = hold.reason.as_ref().map(|why| format!(" ({why})")).unwrap_or_default();
+    let ended = fleet.hold_ended(solved, &feature, jiff::Zoned::now().date());
+    let ended = ended.filter(|_| chosen.held);
+    let reasons = reasons(solved, &feature, ended);
+    let mut newer = match ended {
+        None => newer(solved, &feature, &catalog, &fleet),
+        Some(_) => newer(&without_hold(solved, &feature), &feature, &catalog, &fleet),
+    };
+    if let Some(hold) = site.holds.get(&feature).filter(|_| chosen.held && ended.is_none()) {
         for (_, why) in &mut newer {
-            *why = format!("the hold{until}{reason}, {}", hold.from.at);
+            *why = hold_said(hold);
         }
     }
+    let published = catalog.get(&feature).and_then(|all| all.get(&chosen.version));
+    let yanked = published.and_then(|found| found.yanked.as_ref());
     if door.screen.is_json() {
         let newer: Vec<Value> = newer
             .iter()
@@ -51,7 +59,8 @@ pub fn run(args: &Args, door: &Door) -> Outcome {
             .collect();
         door.screen.json(&json!({
             "schema": 1, "site": site.name, "feature": feature, "version": chosen.version,
-            "held": chosen.held, "locked": fleet.lock.is_some() && resolved.behind.is_empty(),
+            "held": chosen.held, "hold_ended": ended.map(|day| day.to_string()), "yanked": yanked,
+            "locked": fleet.lock.is_some() && resolved.behind.is_empty(),
             "because": reasons.iter().map(Reason::to_json).collect::<Vec<_>>(), "newer": newer,
         }))?;
         return Ok(exit::DONE);
@@ -65,11 +74,18 @@ pub fn run(args: &Args, door: &Door) -> Outcome {
         let line = Line::of(Tone::Plain, &format!("  {}", reason.said()));
         lines.push(line.add(Tone::Dim, &reason.place()));
     }
-    if newer.is_empty() {
-        lines.push(Line::of(Tone::Dim, "  it is the newest version that is published"));
-    } else {
-        lines.push(Line::of(Tone::Plain, "why no newer one:"));
+    if let Some(why) = yanked {
+        let text = format!("  it was yanked: {why}; who has it keeps it, nobody else gets it");
+        lines.push(Line::of(Tone::Warn, &text));
     }
+    let newest = match (newer.is_empty(), published, yanked) {
+        (false, ..) => "why no newer one:",
+        (true, None, _) => "  it is not in the registry any more, nor is a newer one",
+        (true, _, Some(_)) => "  no newer version is published",
+        (true, _, None) => "  it is the newest version that is published",
+    };
+    let tone = if newer.is_empty() { Tone::Dim } else { Tone::Plain };
+    lines.push(Line::of(tone, newest));
     let widest = newer.iter().map(|(version, _)| version.to_string().len()).max().unwrap_or(0);
     for (version, why) in &newer {
         let line = Line::of(Tone::Strong, &format!("  {:widest$}  ", version.to_string()));
@@ -78,6 +94,15 @@ pub fn run(args: &Args, door: &Door) -> Outcome {
     door.screen.show(&lines)?;
     super::resolve::tell_source(door, &fleet, &resolved)?;
     Ok(exit::DONE)
+}
+
+/// The answer as if nothing were held: what a hold that has ended still stands for.
+fn without_hold(solved: &Solved, feature: &FeatureName) -> Solved {
+    let mut free = solved.clone();
+    if let Some((_, is_over)) = free.asked.holds.get_mut(feature) {
+        *is_over = true;
+    }
+    free
 }
 
 /// A feature that somebody wants, published, or both.
@@ -96,61 +121,19 @@ fn known(name: &str, fleet: &Fleet, catalog: &Catalog) -> Result<FeatureName, Fa
 fn newer(
     solved: &Solved,
     feature: &FeatureName,
-    chosen: &Version,
     catalog: &Catalog,
     fleet: &Fleet,
 ) -> Vec<(Version, String)> {
-    let published = catalog.get(feature).into_iter().flatten().rev();
-    let newer = published.filter(|(version, _)| *version > chosen);
-    newer
-        .map(|(version, found)| (version.clone(), why_not(solved, feature, version, found, fleet)))
-        .collect()
-}
-
-fn why_not(
-    solved: &Solved,
-    feature: &FeatureName,
-    version: &Version,
-    found: &Published,
-    fleet: &Fleet,
-) -> String {
-    let asked = &solved.asked;
-    if let Some(why) = &found.yanked {
-        return format!("yanked: {why}");
-    }
-    if let Some(platform) = asked.set.platform.filter(|own| !found.platforms.contains(own)) {
-        let platforms: Vec<&str> = found.platforms.iter().map(|known| known.as_str()).collect();
-        return format!("it is for {} alone, and the site is {platform}", platforms.join(" and "));
-    }
-    let against = asked.asked.get(feature).into_iter().flatten();
-    let mut against = against.filter(|(requirement, _)| !requirement.covers(version));
-    if let Some((requirement, askers)) = against.next() {
-        let who = askers
-            .iter()
-            .next()
-            .map(|(through, at)| format!("{through} wants {requirement}, {at}"));
-        return who.unwrap_or_default();
-    }
-    let needs = solved.needs.get(feature).into_iter().flatten();
-    let mut needs = needs.filter(|(requirement, _)| !requirement.covers(version));
-    if let Some((requirement, askers)) = needs.next() {
-        let names: Vec<&str> = askers.iter().map(FeatureName::as_str).collect();
-        return format!("{} needs {requirement}", names.join(" and "));
-    }
-    if !version.pre.is_empty() {
-        return "a pre-release: nobody asks for it by name".to_owned();
-    }
-    let lacks = found.requires.iter().find(|(other, requirement)| {
-        solved.gets.get(*other).is_none_or(|chosen| !requirement.covers(&chosen.version))
+    let trials = Trials::new(catalog, fleet.lock.as_ref());
+    let all: Vec<(&Version, Against)> = trials.newer(solved, feature).collect();
+    let best = all.iter().find(|(_, against)| matches!(against, Against::Possible(_)));
+    let best = best.map(|(version, _)| *version);
+    let each = all.iter().map(|(version, against)| {
+        let (is_best, has_lock) = (best == Some(*version), fleet.lock.is_some());
+        let doubt = Doubt { solved, feature, version, is_best, has_lock };
+        ((*version).clone(), doubt.said(against))
     });
-    let update = format!("fleetctl lock --update {feature}");
-    match (lacks, &fleet.lock) {
-        (Some((other, requirement)), _) => {
-            format!("it needs {other} {requirement}; to try: {update}")
-        }
-        (None, Some(_)) => format!("the lock; to move it: {update}"),
-        (None, None) => format!("it does not go with the others; to see why: {update}@{version}"),
-    }
+    each.collect()
 }
 
 /// Why the site has it not.
@@ -164,6 +147,10 @@ fn absent(site: &Site, feature: &FeatureName, fleet: &Fleet, door: &Door) -> Out
             _ => format!("the site itself opted out, {}", out.from.at),
         })
         .collect();
+    let waived = site.waived.iter().filter(|want| want.feature == *feature);
+    because.extend(waived.map(|want| {
+        format!("without that: {} wants {}, {}", want.from.who, want.requirement, want.from.at)
+    }));
     if because.is_empty() {
         because.push("none of its groups wants it, nor does it itself".to_owned());
         let wants = fleet.inventory.sites().iter().flat_map(|site| &site.wants);

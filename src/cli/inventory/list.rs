@@ -79,10 +79,16 @@ fn features(site: &Site) -> Vec<String> {
             asked.push(requirement);
         }
     }
-    let told = wants.into_iter().map(|(feature, asked)| match site.holds.get(feature) {
-        Some(hold) => format!("{feature}={}(held)", hold.version),
-        None if asked.is_empty() => feature.to_owned(),
-        None => format!("{feature}{}", asked.join(",").replace(' ', "")),
+    let today = jiff::Zoned::now().date();
+    let told = wants.into_iter().map(|(feature, asked)| {
+        let asked = format!("{feature}{}", asked.join(",").replace(' ', ""));
+        match site.holds.get(feature) {
+            Some(hold) => match hold.ended(today) {
+                None => format!("{feature}={}(held)", hold.version),
+                Some(day) => format!("{asked}(hold ended {day})"),
+            },
+            None => asked,
+        }
     });
     told.collect()
 }

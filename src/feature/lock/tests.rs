@@ -6,6 +6,8 @@ use crate::feature::{
 };
 use crate::model::{Platform, Position};
 
+mod moves;
+
 fn at() -> Position {
     Position { file: "inventory/sites.yml".into(), line: 1, column: 1 }
 }
@@ -224,13 +226,14 @@ fn moves_are_told_once_for_all_their_sites() {
     let before = lock(&asks(), None, &[update("2.1.4")]);
     let after = resolve(requirement_sets(&asks()), &catalog(), Some(&before), &[update("^2.2")]);
     let after = after.unwrap();
-    let shown: Vec<String> = moves(Some(&before), &after)
+    let shown: Vec<String> = moves(Some(&before), &after, &[])
+        .moves
         .iter()
         .map(|step| format!("{} {:?} {}", step.feature, step.from, step.sites.len()))
         .collect();
     assert_eq!(shown, ["contact-form Some(Version { major: 2, minor: 1, patch: 4 }) 3"]);
-    assert_eq!(moves(Some(&Lock::of(&after)), &after), []);
-    assert_eq!(moves(None, &after).len(), 4);
+    assert_eq!(moves(Some(&Lock::of(&after)), &after, &[]), Moves::default());
+    assert_eq!(moves(None, &after, &[]).moves.len(), 4);
 }
 
 #[track_caller]

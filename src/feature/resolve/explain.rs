@@ -98,7 +98,7 @@ fn columns(rows: impl IntoIterator<Item = (String, String)>) -> String {
 
 /// The problem, told to `sites`; it speaks of nobody by name where that is empty.
 pub(super) fn problem(case: &Case<'_>, trouble: &Trouble, sites: &BTreeSet<SiteName>) -> Problem {
-    let telling = Telling { case, who: Who::new(sites) };
+    let telling = Telling { case, who: Who::new(sites), tried: None };
     match trouble {
         Trouble::Unpublished(feature) => telling.unpublished(feature),
         Trouble::HeldAtNothing(feature) => telling.held_at_nothing(feature),
@@ -110,6 +110,17 @@ pub(super) fn problem(case: &Case<'_>, trouble: &Trouble, sites: &BTreeSet<SiteN
                 .hint("narrow down the requirements between their features")
         }
     }
+}
+
+/// What makes it impossible that a set has the version of `feature` that is being tried.
+pub(super) fn facts_about(
+    case: &Case<'_>,
+    trouble: &Trouble,
+    feature: &FeatureName,
+) -> Vec<String> {
+    let Trouble::Conflict(facts) = trouble else { return Vec::new() };
+    let tried = case.world.number(feature);
+    Telling { case, who: Who::new(&BTreeSet::new()), tried }.in_brief(facts)
 }
 
 /// The sites of a message.
@@ -152,6 +163,8 @@ impl Who {
 struct Telling<'t, 'c> {
     case: &'t Case<'c>,
     who: Who,
+    /// The feature of which one version is being tried: it is no wonder that no other will do.
+    tried: Option<Number>,
 }
 
 impl Telling<'_, '_> {

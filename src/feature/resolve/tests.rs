@@ -12,6 +12,7 @@ use crate::{
     },
 };
 
+mod against;
 mod worlds;
 
 fn at(line: u32) -> Position {

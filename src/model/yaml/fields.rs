@@ -22,6 +22,12 @@ impl<'a> Fields<'a> {
         self.at
     }
 
+    /// Looks at an entry and leaves it to whoever takes it.
+    #[must_use]
+    pub fn peek(&self, key: &str) -> Option<&'a Node> {
+        self.entries.iter().find(|(found, _)| found.text == key).map(|(_, node)| node)
+    }
+
     /// Takes an entry that may be missing.
     pub fn optional(&mut self, key: &'static str) -> Option<&'a Node> {
         self.entry(key).map(|(_, node)| node)

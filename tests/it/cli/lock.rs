@@ -31,7 +31,7 @@ sites:
 }
 
 /// Publishes a version; `more` are further lines of its definition.
-fn publish(stage: &Stage, name: &str, version: &str, more: &str) {
+pub(super) fn publish(stage: &Stage, name: &str, version: &str, more: &str) {
     let others = if more.contains("platforms:") { "" } else { ", static: ~, react: ~" };
     let mount = format!("mount: {{ wordpress: ~{others} }}");
     stage.write(
@@ -65,7 +65,7 @@ fleet.lock written: 4 sites in 2 requirement sets
     // A newer version moves nobody who did not ask.
     publish(&stage, "contact-form", "2.2.0", "");
     let ran = stage.run(&["lock"]).expect(0);
-    assert_eq!(ran.out, "fleet.lock is up to date: 4 sites in 2 requirement sets\n");
+    assert_eq!(ran.out, "fleet.lock is up to date, nothing moves: 4 sites in 2 requirement sets\n");
     stage.run(&["lock", "--check"]).expect(0);
     assert_eq!(stage.read("fleet.lock"), first);
     let ran = stage.run(&["lock", "--update", "contact-form", "--check"]).expect(10);
@@ -87,7 +87,7 @@ fleet.lock would change: 4 sites in 2 requirement sets
     // A site of a known kind changes nothing.
     stage.replace("inventory/sites.yml", "shop[01:03]", "shop[01:05]");
     let ran = stage.run(&["lock"]).expect(0);
-    assert_eq!(ran.out, "fleet.lock is up to date: 6 sites in 2 requirement sets\n");
+    assert_eq!(ran.out, "fleet.lock is up to date, nothing moves: 6 sites in 2 requirement sets\n");
 }
 
 #[test]
@@ -150,11 +150,22 @@ fn a_hold_stays_until_its_day_and_is_told_when_it_is_over() {
         ran.out
     );
     let ran = stage.run(&["lock", "--update", "contact-form@2.2.0"]).expect(0);
-    assert!(ran.out.starts_with("fleet.lock is up to date"), "{}", ran.out);
+    assert_eq!(
+        ran.out,
+        "\
+= contact-form 2.1.4   1 site  acme.example
+    does not move: the hold until 2999-12-31, inventory/sites.yml:6:27
+= contact-form 2.2.0  3 sites  shop[01:03].example
+    does not move: it is already the newest that 2.2.0 allows
+fleet.lock is up to date, nothing moves: 4 sites in 2 requirement sets
+"
+    );
     stage.replace("inventory/sites.yml", "2999-12-31", "2001-01-01");
     let ran = stage.run(&["lock"]).expect(0);
     assert!(
-        ran.out.starts_with("~ contact-form 2.1.4 → 2.2.0  1 site  acme.example\n"),
+        ran.out.starts_with(
+            "~ contact-form 2.1.4 → 2.2.0  1 site  acme.example\n    its hold has ended\n"
+        ),
         "{}",
         ran.out
     );
@@ -231,6 +242,7 @@ error: inventory/sites.yml:4:24: fleet.lock does not have what globex.example as
         stage.run(&["lock", "--check"]).expect(10).out,
         "\
 + popup 1.0.2  1 site  globex.example
+    group promo wants any version, inventory/sites.yml:4:24
 fleet.lock would change: 5 sites in 3 requirement sets
 "
     );

@@ -9,6 +9,7 @@ mod lock;
 mod reach;
 mod runs;
 mod typos;
+mod words;
 
 use std::{
     fs,

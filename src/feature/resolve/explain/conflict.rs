@@ -78,6 +78,17 @@ impl Telling<'_, '_> {
         problem.hint(self.way_out(facts))
     }
 
+    /// The facts alone, each a sentence.
+    pub(super) fn in_brief(&self, facts: &[Fact]) -> Vec<String> {
+        let ordered = in_order(facts).into_iter().filter(|fact| match fact {
+            Fact::Nothing(number, _) => Some(*number) != self.tried,
+            _ => true,
+        });
+        let mut told = BTreeSet::new();
+        let lines = ordered.flat_map(|fact| self.told(fact));
+        lines.filter(|line| told.insert(line.clone())).collect()
+    }
+
     /// Features of which it matters what there is: several ask for them, or nothing is what one
     /// of them asks for.
     fn disputed(&self, facts: &[Fact]) -> BTreeSet<Number> {
@@ -149,7 +160,8 @@ impl Telling<'_, '_> {
         let told = by_requirement.into_iter().map(|(requirement, mut places)| {
             places.sort_unstable();
             let versions = self.versions(feature, &places);
-            let is_all = !possible.is_empty() && places.len() == possible.len();
+            let is_all =
+                !possible.is_empty() && places.len() == possible.len() && self.tried != Some(from);
             let is_asked = self.case.asked.set.wants.contains_key(name);
             let kind = if is_asked { "that would do" } else { "to be had" };
             let subject = match (is_all, places.len()) {

@@ -1,0 +1,83 @@
+//! What stands against a version, in words.
+
+use semver::Version;
+
+use crate::{
+    feature::{Against, Solved},
+    inventory::Hold,
+    model::FeatureName,
+};
+
+/// A version that was not chosen, and for whom.
+pub struct Doubt<'a> {
+    /// The sites, and what they have.
+    pub solved: &'a Solved,
+    /// The feature.
+    pub feature: &'a FeatureName,
+    /// The version.
+    pub version: &'a Version,
+    /// Whether it is the newest that could be had.
+    pub is_best: bool,
+    /// Whether there is a lock.
+    pub has_lock: bool,
+}
+
+impl Doubt<'_> {
+    /// Why these sites do not have it, and what could be done.
+    pub fn said(&self, against: &Against) -> String {
+        match against {
+            Against::Yanked(why) => format!("yanked: {why}"),
+            Against::Platforms(platforms) => {
+                let platforms: Vec<&str> = platforms.iter().map(|known| known.as_str()).collect();
+                let own = self.solved.asked.set.platform.map_or("none", |own| own.as_str());
+                let platforms = platforms.join(" and ");
+                format!("it is for {platforms} alone, and the site is {own}")
+            }
+            Against::Asked { requirement, through, at } => {
+                format!("{through} wants {requirement}, {at}")
+            }
+            Against::PreRelease => "a pre-release: nobody asks for it by name".to_owned(),
+            Against::Impossible(facts) if facts.is_empty() => {
+                let Self { feature, version, .. } = self;
+                format!(
+                    "it does not go with the others; to see why: fleetctl lock --check --update {feature}@{version}"
+                )
+            }
+            Against::Impossible(facts) => facts.join("; "),
+            Against::Possible(others) => self.possible(others),
+        }
+    }
+
+    fn possible(&self, others: &[(FeatureName, Option<Version>)]) -> String {
+        let Self { feature, version, .. } = self;
+        let to = if self.is_best { String::new() } else { format!("@{version}") };
+        let update = format!("fleetctl lock --update {feature}{to}");
+        let moves: Vec<String> = others
+            .iter()
+            .map(|(name, to)| {
+                let from = self.solved.gets.get(name).map(|chosen| &chosen.version);
+                match (from, to) {
+                    (Some(from), Some(to)) => format!("{name} {from} → {to}"),
+                    (None, Some(to)) => format!("+ {name} {to}"),
+                    (_, None) => format!("- {name}"),
+                }
+            })
+            .collect();
+        let moves = moves.join(", ");
+        match (self.has_lock, moves.is_empty()) {
+            (true, true) => format!("the lock; to move it: {update}"),
+            (true, false) => format!("the lock; to move it: {update} (with it: {moves})"),
+            (false, true) => format!("to have it: {update}"),
+            (false, false) => {
+                format!("others were chosen first; to have it: {update} (with it: {moves})")
+            }
+        }
+    }
+}
+
+/// "the hold until 2027-01-31 (theme clash), inventory/sites.yml:7:3".
+pub fn hold_said(hold: &Hold) -> String {
+    let until = hold.until.map(|until| format!(" until {until}")).unwrap_or_default();
+    let reason = hold.reason.as_ref().map(|why| format!(" ({why})")).unwrap_or_default();
+    format!("the hold{until}{reason}, {}", hold.from.at)
+}

@@ -1,0 +1,132 @@
+//! What a site wants, opted out of and holds, what it gets for that, and what comes with it.
+
+use std::collections::BTreeMap;
+
+use jiff::civil::Date;
+
+use super::{
+    topic::{Topic, Word},
+    versions::Versions,
+};
+use crate::{
+    inventory::{Hold, Site},
+    model::{FeatureName, Requirement},
+};
+
+/// Features by name, opt-outs and what others need among them.
+pub fn topics(site: &Site, versions: &Versions, today: Date) -> Vec<Topic> {
+    let mut all: BTreeMap<FeatureName, Topic> = BTreeMap::new();
+    let mut of = Features { site, all: &mut all };
+    of.wants();
+    for hold in site.holds.values() {
+        of.hold(hold, today);
+    }
+    of.opt_outs();
+    if let Versions::Known { solved: Some(solved), is_locked } = versions {
+        for (feature, requirements) in &solved.needs {
+            let Some(topic) = of.topic(feature, || solved.gets.contains_key(feature)) else {
+                continue;
+            };
+            if topic.value.is_empty() {
+                "needed by others".clone_into(&mut topic.value);
+            }
+            for (requirement, askers) in requirements {
+                topic.said.extend(askers.iter().map(|asker| {
+                    let version =
+                        solved.gets.get(asker).map(|chosen| format!(" {}", chosen.version));
+                    let version = version.unwrap_or_default();
+                    Word::new(format!("{asker}{version} needs {}", any(requirement)), &"", true)
+                }));
+            }
+        }
+        for (feature, chosen) in &solved.gets {
+            let Some(topic) = all.get_mut(feature) else { continue };
+            topic.version = Some(chosen.version.to_string());
+            topic.remark = if *is_locked { " (locked)" } else { " (not locked yet)" };
+        }
+    }
+    for conflict in versions.conflicts(site) {
+        for feature in conflict.features {
+            let topic = all.values_mut().find(|topic| topic.name == feature);
+            if let Some(topic) = topic {
+                topic.remark = " → no version: in conflict";
+            }
+        }
+    }
+    all.into_values().collect()
+}
+
+struct Features<'a> {
+    site: &'a Site,
+    all: &'a mut BTreeMap<FeatureName, Topic>,
+}
+
+impl Features<'_> {
+    fn topic(&mut self, feature: &FeatureName, is_meant: impl Fn() -> bool) -> Option<&mut Topic> {
+        if !is_meant() {
+            return None;
+        }
+        let fresh = || Topic::new("features", feature.as_str());
+        Some(self.all.entry(feature.clone()).or_insert_with(fresh))
+    }
+
+    fn wants(&mut self) {
+        for want in &self.site.wants {
+            let Some(topic) = self.topic(&want.feature, || true) else { continue };
+            let text = want.requirement.as_str();
+            if !topic.value.split(", ").any(|known| known == text) {
+                let gap = if topic.value.is_empty() { "" } else { ", " };
+                topic.value = format!("{}{gap}{text}", topic.value);
+            }
+            let who = format!("{} wants {text}", want.from.who);
+            topic.said.push(Word::new(who, &want.from.at, true));
+        }
+    }
+
+    fn hold(&mut self, hold: &Hold, today: Date) {
+        let wants = self.site.wants.iter().filter(|want| want.feature == hold.feature);
+        let wants: Vec<&Requirement> = wants.map(|want| &want.requirement).collect();
+        let against = wants.iter().filter(|wanted| !wanted.matches(&hold.version));
+        let against: Vec<&str> = against.map(|wanted| wanted.as_str()).collect();
+        let until = hold.until.map(|day| format!(" until {day}")).unwrap_or_default();
+        let reason = hold.reason.as_ref().map(|why| format!(" ({why})")).unwrap_or_default();
+        let said = format!("{} holds {}{until}{reason}", hold.from.who, hold.version);
+        let (what, holds) = match (hold.ended(today), wants.is_empty(), against.is_empty()) {
+            (Some(_), ..) => {
+                ("; that day is over, and `fleetctl lock` goes by the wants".to_owned(), false)
+            }
+            (None, true, _) => ("; without effect unless something needs it".to_owned(), false),
+            (None, _, true) => (String::new(), true),
+            (None, ..) => {
+                (format!("; that is not {}, and a hold wins", against.join(" nor ")), true)
+            }
+        };
+        let Some(topic) = self.topic(&hold.feature, || true) else { return };
+        if holds {
+            topic.value = format!("held at {}", hold.version);
+        } else if topic.value.is_empty() {
+            "not wanted".clone_into(&mut topic.value);
+        }
+        topic.said.push(Word::new(format!("{said}{what}"), &hold.from.at, holds));
+    }
+
+    fn opt_outs(&mut self) {
+        for out in &self.site.opt_outs {
+            let is_in = self.site.wants.iter().any(|want| want.feature == out.feature);
+            let Some(topic) = self.topic(&out.feature, || true) else { continue };
+            if !is_in {
+                "none: opted out".clone_into(&mut topic.value);
+            }
+            topic.said.push(Word::new(format!("{} opts out", out.from.who), &out.from.at, !is_in));
+        }
+        for want in &self.site.waived {
+            let Some(topic) = self.topic(&want.feature, || true) else { continue };
+            let who = format!("{} wants {}", want.from.who, want.requirement);
+            topic.said.push(Word::new(who, &want.from.at, false));
+        }
+    }
+}
+
+fn any(requirement: &Requirement) -> &str {
+    if requirement.as_str() == "*" { "any version" } else { requirement.as_str() }
+}

@@ -1,0 +1,111 @@
+//! What `--update` names and does not move: why.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use semver::Version;
+
+use super::tell::Row;
+use crate::{
+    cli::feature::{Doubt, hold_said},
+    feature::{Against, Catalog, Moves, Resolution, Solved, Trials, Update},
+    model::{FeatureName, SiteName},
+    pipeline::Fleet,
+};
+
+/// A feature, the version at which it stays, and why.
+type Stay = (FeatureName, Version, String);
+
+/// Everything that an update names and that does not move, with what keeps it.
+pub fn stays(
+    fleet: &Fleet,
+    resolution: &Resolution,
+    moves: &Moves,
+    updates: &[Update],
+    catalog: &Catalog,
+) -> Vec<Row> {
+    let mut found: BTreeMap<Stay, BTreeSet<SiteName>> = BTreeMap::new();
+    let trials = Trials::new(catalog, fleet.lock.as_ref());
+    for update in updates {
+        let Some(feature) = &update.feature else { continue };
+        let gone_on: BTreeSet<&SiteName> = (moves.moves.iter())
+            .filter(|step| step.feature == *feature)
+            .flat_map(|step| &step.sites)
+            .collect();
+        for solved in &resolution.sets {
+            let Some(chosen) = solved.gets.get(feature) else { continue };
+            if solved.asked.sites.iter().all(|site| gone_on.contains(site)) {
+                continue;
+            }
+            for (why, sites) in why(fleet, solved, feature, update, (catalog, &trials)) {
+                let stay = (feature.clone(), chosen.version.clone(), why);
+                found.entry(stay).or_default().extend(sites);
+            }
+        }
+    }
+    let rows = found.into_iter().map(|((feature, version, why), sites)| {
+        Row::unmoved(&feature, Some(&version), sites, format!("does not move{why}"))
+    });
+    rows.collect()
+}
+
+/// Why (as it follows "does not move") the sites of a set keep their version; sites of one set may be held for different reasons.
+fn why(
+    fleet: &Fleet,
+    solved: &Solved,
+    feature: &FeatureName,
+    update: &Update,
+    tools: (&Catalog, &Trials<'_>),
+) -> BTreeMap<String, BTreeSet<SiteName>> {
+    let all = &solved.asked.sites;
+    let is_held = solved.gets.get(feature).is_some_and(|chosen| chosen.held);
+    if is_held {
+        let mut found: BTreeMap<String, BTreeSet<SiteName>> = BTreeMap::new();
+        for site in all {
+            let hold = fleet.inventory.site(site.as_str());
+            let hold = hold.and_then(|site| site.holds.get(feature));
+            let text = hold.map(|hold| format!(": {}", hold_said(hold))).unwrap_or_default();
+            found.entry(text).or_default().insert(site.clone());
+        }
+        return found;
+    }
+    [(free(solved, feature, update, tools), all.clone())].into()
+}
+
+fn free(
+    solved: &Solved,
+    feature: &FeatureName,
+    update: &Update,
+    (catalog, trials): (&Catalog, &Trials<'_>),
+) -> String {
+    let Some(chosen) = solved.gets.get(feature) else { return String::new() };
+    let is_allowed = |version: &Version| {
+        update.requirement.as_ref().is_none_or(|wanted| wanted.matches(version))
+    };
+    // What was never meant for these sites is no news, unless there is nothing else.
+    let is_worth = |against: &Against| {
+        !matches!(against, Against::Yanked(_) | Against::PreRelease | Against::Platforms(_))
+    };
+    let said = |version: &Version, against: &Against| {
+        Doubt { solved, feature, version, is_best: false, has_lock: true }.said(against)
+    };
+    let mut newest = None;
+    for (version, against) in trials.newer(solved, feature) {
+        if !is_allowed(version) {
+            continue;
+        }
+        let text = said(version, &against);
+        if is_worth(&against) {
+            return format!(" to {version}: {text}");
+        }
+        newest.get_or_insert((version, text));
+    }
+    let yanked = catalog.get(feature).and_then(|all| all.get(&chosen.version)?.yanked.as_ref());
+    match (newest, yanked, &update.requirement) {
+        (Some((version, text)), ..) => {
+            format!(": it is the newest that may be chosen ({version}: {text})")
+        }
+        (None, _, Some(wanted)) => format!(": it is already the newest that {wanted} allows"),
+        (None, Some(why), _) => format!(": it was yanked ({why}), and no newer one is published"),
+        (None, None, None) => ": it is the newest that is published".to_owned(),
+    }
+}

@@ -1,0 +1,181 @@
+//! Why a lock changes what sites have: what the inventory says now, and what it said.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
+};
+
+use super::LockedSet;
+use crate::{
+    feature::{RequirementSet, Solved, Through},
+    model::{FeatureName, Position, Requirement},
+};
+
+/// Why a feature has another version, is new, or is gone; `None` where only versions moved.
+pub(super) fn moved(
+    old: &RequirementSet,
+    locked: &LockedSet,
+    solved: &Solved,
+    feature: &FeatureName,
+) -> Option<String> {
+    if !solved.gets.contains_key(feature) {
+        return Some(lost(locked, feature, solved.asked.opt_outs.get(feature)));
+    }
+    if !locked.gets.contains_key(feature) {
+        return gained(solved, feature);
+    }
+    reworded(old, locked, solved, feature)
+}
+
+/// Why sites have a feature no more.
+pub(super) fn lost(
+    locked: &LockedSet,
+    feature: &FeatureName,
+    opted_out: Option<&Position>,
+) -> String {
+    if let Some(at) = opted_out {
+        return format!("opted out, {at}");
+    }
+    if let Some(asked) = locked.asked.get(feature) {
+        return format!("no longer wanted; before: {}", wanted_before(asked));
+    }
+    let askers = locked.needs.get(feature).into_iter().flat_map(BTreeMap::values).flatten();
+    let askers: BTreeSet<&str> = askers.map(FeatureName::as_str).collect();
+    let askers: Vec<&str> = askers.into_iter().collect();
+    format!("no longer needed; before: by {}", askers.join(" and "))
+}
+
+/// Everybody who asks for a feature that is new at sites.
+pub(super) fn gained(solved: &Solved, feature: &FeatureName) -> Option<String> {
+    let mut all = Vec::new();
+    for (requirement, askers) in solved.asked.asked.get(feature).into_iter().flatten() {
+        all.extend(
+            askers.iter().map(|(who, at)| format!("{who} wants {}, {at}", any(requirement))),
+        );
+    }
+    for (requirement, askers) in solved.needs.get(feature).into_iter().flatten() {
+        all.extend(askers.iter().map(|other| {
+            let version = solved.gets.get(other).map(|chosen| format!(" {}", chosen.version));
+            format!("{other}{} needs {}", version.unwrap_or_default(), any(requirement))
+        }));
+    }
+    (!all.is_empty()).then(|| all.join("; "))
+}
+
+/// What is said otherwise about a feature that sites had and have.
+pub(super) fn reworded(
+    old: &RequirementSet,
+    locked: &LockedSet,
+    solved: &Solved,
+    feature: &FeatureName,
+) -> Option<String> {
+    let asked = &solved.asked;
+    let mut all = Vec::new();
+    let held_before = old.holds.get(feature).filter(|_| !locked.over.contains(feature));
+    match (held_before, asked.held(feature)) {
+        (Some(_), None) if asked.set.holds.contains_key(feature) => {
+            all.push("its hold has ended".to_owned());
+        }
+        (Some(version), None) => all.push(format!("no longer held at {version}")),
+        (before, Some(version)) if before != Some(version) => {
+            let at = asked.holds.get(feature).map(|(at, _)| format!(", {at}"));
+            all.push(format!("held at {version}{}", at.unwrap_or_default()));
+        }
+        _ => {}
+    }
+    let now: BTreeMap<&Requirement, BTreeSet<&Through>> = (asked.asked.get(feature).into_iter())
+        .flatten()
+        .map(|(requirement, askers)| (requirement, askers.keys().collect()))
+        .collect();
+    let then: BTreeMap<&Requirement, BTreeSet<&Through>> = (locked.asked.get(feature).into_iter())
+        .flatten()
+        .map(|(requirement, askers)| (requirement, askers.iter().collect()))
+        .collect();
+    if now != then {
+        all.push(changed_wants(locked, solved, feature));
+    }
+    if old.platform != asked.set.platform {
+        let name = |set: &RequirementSet| set.platform.map_or("none", |own| own.as_str());
+        all.push(format!("the platform is {}, before {}", name(&asked.set), name(old)));
+    }
+    (!all.is_empty()).then(|| all.join("; "))
+}
+
+fn changed_wants(locked: &LockedSet, solved: &Solved, feature: &FeatureName) -> String {
+    let mut text = String::new();
+    for (requirement, askers) in solved.asked.asked.get(feature).into_iter().flatten() {
+        for (who, at) in askers {
+            let gap = if text.is_empty() { "" } else { " and " };
+            let _ = write!(text, "{gap}{who} wants {}, {at}", any(requirement));
+        }
+    }
+    match (text.as_str(), locked.asked.get(feature)) {
+        ("", before) => {
+            let before = before.map(wanted_before).unwrap_or_default();
+            format!("nobody wants it directly any more; before: {before}")
+        }
+        (now, Some(before)) => format!("{now}; before: {}", wanted_before(before)),
+        (now, None) => format!("{now}; before nobody wanted it directly"),
+    }
+}
+
+/// "^2.1 through group forms".
+fn wanted_before(asked: &BTreeMap<Requirement, BTreeSet<Through>>) -> String {
+    let each = asked.iter().map(|(requirement, askers)| {
+        let askers: Vec<String> = askers.iter().map(ToString::to_string).collect();
+        format!("{} by {}", any(requirement), askers.join(" and "))
+    });
+    each.collect::<Vec<_>>().join(" and ")
+}
+
+fn any(requirement: &Requirement) -> &str {
+    if requirement.as_str() == "*" { "any version" } else { requirement.as_str() }
+}
+
+/// Opt-outs and holds that came or went without an effect: the feature was not there, and is not.
+pub(super) fn without_effect(
+    old: &RequirementSet,
+    locked: &LockedSet,
+    solved: &Solved,
+) -> Vec<(FeatureName, String)> {
+    let new = &solved.asked;
+    let is_absent = |feature: &&FeatureName| {
+        !locked.gets.contains_key(*feature) && !solved.gets.contains_key(*feature)
+    };
+    let mut all = Vec::new();
+    for feature in new.set.without.difference(&old.without).filter(is_absent) {
+        let at = new.opt_outs.get(feature).map(|at| format!(", {at}")).unwrap_or_default();
+        all.push((feature.clone(), format!("opted out{at}; it was not there")));
+    }
+    for feature in old.without.difference(&new.set.without).filter(is_absent) {
+        all.push((feature.clone(), "no longer opted out; nobody wants it".to_owned()));
+    }
+    for (feature, version) in new.set.holds.iter().filter(|(feature, _)| is_absent(feature)) {
+        if old.holds.get(feature) != Some(version) {
+            all.push((feature.clone(), format!("held at {version}; nobody wants it")));
+        }
+    }
+    for feature in old.holds.keys().filter(is_absent) {
+        if !new.set.holds.contains_key(feature) {
+            all.push((feature.clone(), "no longer held; nobody wants it".to_owned()));
+        }
+    }
+    all
+}
+
+/// A set as people would say it: "contact-form ^2.1 by group forms, on wordpress (had contact-form 2.1.4)".
+pub(super) fn in_words(set: &RequirementSet, locked: &LockedSet) -> String {
+    let wants = locked.asked.iter().map(|(name, asked)| format!("{name} {}", wanted_before(asked)));
+    let mut text = wants.collect::<Vec<_>>().join(", ");
+    for (feature, version) in &set.holds {
+        let _ = write!(text, ", {feature} held at {version}");
+    }
+    for feature in &set.without {
+        let _ = write!(text, ", no {feature}");
+    }
+    if let Some(platform) = set.platform {
+        let _ = write!(text, ", on {platform}");
+    }
+    let had = locked.gets.iter().map(|(feature, version)| format!("{feature} {version}"));
+    format!("{text} (had {})", had.collect::<Vec<_>>().join(", "))
+}

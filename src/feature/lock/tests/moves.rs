@@ -1,0 +1,209 @@
+//! What a new lock is said to change: site by site, and nothing on suspicion.
+
+use super::*;
+
+/// A site, its groups' wants (`forms contact-form ^2.1`), and what it opts out of.
+struct Given<'a>(&'a str, &'a [&'a str], &'a [&'a str]);
+
+fn asks(sites: &[Given<'_>]) -> Vec<Ask> {
+    let ask = |Given(site, wants, opt_outs): &Given<'_>| {
+        let wants: Vec<(&str, &str, &str)> = wants
+            .iter()
+            .map(|words| {
+                let (group, want) = words.split_once(' ').unwrap();
+                let (feature, requirement) = want.split_once(' ').unwrap();
+                (feature, requirement, group)
+            })
+            .collect();
+        let mut ask = ask(site, &wants);
+        ask.opt_outs = opt_outs
+            .iter()
+            .map(|name| OptOut { feature: name.parse().unwrap(), at: at() })
+            .collect();
+        ask
+    };
+    sites.iter().map(ask).collect()
+}
+
+/// The groups of a site are those that it wants something through, and `groups`.
+fn present(asks: &[Ask], groups: &[(&str, &str)]) -> Vec<Present> {
+    let of_site = |ask: &Ask| {
+        let through = ask.wants.iter().filter_map(|want| match &want.through {
+            Through::Group(group) => Some(group.clone()),
+            Through::Site => None,
+        });
+        let more = groups.iter().filter(|(site, _)| ask.site.as_str() == *site);
+        let more = more.map(|(_, group)| group.parse().unwrap());
+        Present {
+            site: ask.site.clone(),
+            platform: ask.platform,
+            groups: through.chain(more).collect(),
+            opt_outs: ask
+                .opt_outs
+                .iter()
+                .map(|out| (out.feature.clone(), out.at.clone()))
+                .collect(),
+        }
+    };
+    asks.iter().map(of_site).collect()
+}
+
+/// What is told, a line for each change; places are left out.
+#[track_caller]
+fn told(before: &[Given<'_>], after: &[Given<'_>], groups: &[(&str, &str)], expected: &[&str]) {
+    let before = lock(&asks(before), None, &[]);
+    let after = asks(after);
+    let resolution =
+        resolve(requirement_sets(&after), &catalog(), Some(&before), &[]).expect("no conflict");
+    let moves = moves(Some(&before), &resolution, &present(&after, groups));
+    let mut lines = Vec::new();
+    let names = |sites: &BTreeSet<crate::model::SiteName>| {
+        sites.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
+    };
+    let shown =
+        |version: &Option<Version>| version.as_ref().map_or("none".into(), ToString::to_string);
+    for step in &moves.moves {
+        let (from, to) = (shown(&step.from), shown(&step.to));
+        let why = step.why.clone().unwrap_or_default();
+        lines.push(format!("{} {from} → {to} ({why}): {}", step.feature, names(&step.sites)));
+    }
+    for known in &moves.reworded {
+        let version = shown(&known.version);
+        lines.push(format!(
+            "{} = {version} ({}): {}",
+            known.feature,
+            known.what,
+            names(&known.sites)
+        ));
+    }
+    lines.extend(
+        moves
+            .dropped
+            .iter()
+            .map(|known| format!("dropped {}; perhaps: {}", known.what, names(&known.perhaps))),
+    );
+    if !moves.unsure.is_empty() {
+        lines.push(format!("unsure: {}", names(&moves.unsure)));
+    }
+    let place = format!(", {}", at());
+    let lines: Vec<String> = lines.iter().map(|line| line.replace(&place, "")).collect();
+    assert_eq!(lines, expected);
+}
+
+const POPUP: &str = "promo popup *";
+const FORM: &str = "forms contact-form ^2.1";
+
+#[test]
+fn a_changed_requirement_is_no_addition() {
+    told(
+        &[Given("a.example", &[FORM, POPUP], &[]), Given("b.example", &[FORM], &[])],
+        &[
+            Given("a.example", &["forms contact-form ^2.0", POPUP], &[]),
+            Given("b.example", &["forms contact-form ^2.0"], &[]),
+        ],
+        &[],
+        &[
+            "contact-form = 2.2.0 (group forms wants ^2.0; before: ^2.1 by group forms): a.example b.example",
+        ],
+    );
+}
+
+#[test]
+fn who_opts_out_loses_it_and_what_it_alone_needed() {
+    told(
+        &[Given("a.example", &[FORM, POPUP], &[]), Given("b.example", &[FORM, POPUP], &[])],
+        &[Given("a.example", &[POPUP], &["contact-form"]), Given("b.example", &[FORM, POPUP], &[])],
+        &[],
+        &[
+            "contact-form 2.2.0 → none (opted out): a.example",
+            "form-core 1.3.0 → none (no longer needed; before: by contact-form): a.example",
+            "unsure: a.example",
+        ],
+    );
+}
+
+#[test]
+fn a_group_that_wants_something_no_more_takes_it_from_its_sites() {
+    // One of them asks for nothing now, the other for what a third one asked for all along.
+    let before = [
+        Given("a.example", &[POPUP], &[]),
+        Given("b.example", &[FORM, POPUP], &[]),
+        Given("c.example", &[FORM], &[]),
+    ];
+    let after = [
+        Given("a.example", &[], &[]),
+        Given("b.example", &[FORM], &[]),
+        Given("c.example", &[FORM], &[]),
+        Given("idle.example", &[], &[]),
+    ];
+    let groups = [("a.example", "promo"), ("b.example", "promo")];
+    told(
+        &before,
+        &after,
+        &groups,
+        &[
+            "popup 1.0.2 → none (no longer wanted; before: any version by group promo): a.example b.example",
+        ],
+    );
+}
+
+#[test]
+fn what_a_site_that_is_gone_had_is_told_in_words() {
+    told(
+        &[Given("a.example", &[FORM], &[]), Given("b.example", &[FORM, POPUP], &[])],
+        &[Given("a.example", &[FORM], &[])],
+        &[],
+        &[
+            "dropped contact-form ^2.1 by group forms, popup any version by group promo, on wordpress (had contact-form 2.2.0, form-core 1.3.0, popup 1.0.2); perhaps: a.example",
+        ],
+    );
+}
+
+#[test]
+fn nothing_is_called_lost_on_suspicion() {
+    // What b.example had is still asked for by a.example: it may be new.
+    told(
+        &[Given("a.example", &[FORM, POPUP], &[])],
+        &[Given("a.example", &[FORM, POPUP], &[]), Given("b.example", &[POPUP], &[])],
+        &[],
+        &["popup none → 1.0.2 (group promo wants any version): b.example", "unsure: b.example"],
+    );
+    // Somebody opted out of what is gone, so it was not c.example that had it.
+    told(
+        &[Given("a.example", &[FORM, POPUP], &[])],
+        &[Given("a.example", &[FORM], &["popup"]), Given("c.example", &[POPUP], &[])],
+        &[],
+        &[
+            "popup none → 1.0.2 (group promo wants any version): c.example",
+            "popup 1.0.2 → none (opted out): a.example",
+            "unsure: c.example",
+        ],
+    );
+}
+
+#[test]
+fn holds_and_opt_outs_without_an_effect_are_told_as_such() {
+    let before = lock(&asks(&[Given("a.example", &[POPUP], &[])]), None, &[]);
+    let mut after = asks(&[Given("a.example", &[POPUP], &["contact-form"])]);
+    let hold = |feature: &str, version: &str| Hold {
+        feature: feature.parse().unwrap(),
+        version: version.parse().unwrap(),
+        is_over: false,
+        at: at(),
+    };
+    after[0].holds = vec![hold("popup", "1.0.2"), hold("form-core", "1.2.0")];
+    let resolution =
+        resolve(requirement_sets(&after), &catalog(), Some(&before), &[]).expect("no conflict");
+    let told = moves(Some(&before), &resolution, &present(&after, &[]));
+    assert_eq!(told.moves, []);
+    let words: Vec<String> =
+        told.reworded.iter().map(|known| format!("{}: {}", known.feature, known.what)).collect();
+    assert_eq!(
+        words,
+        [
+            "contact-form: opted out, inventory/sites.yml:1:1; it was not there",
+            "form-core: held at 1.2.0; nobody wants it",
+            "popup: held at 1.0.2, inventory/sites.yml:1:1",
+        ]
+    );
+}
