@@ -140,7 +140,13 @@ impl Site {
         seen: &Observation,
     ) -> Result<Answer, StepError> {
         let library = self.place.library.is_none().then(|| library().text.as_str());
-        let deliver = Deliver { difference, new_salt: deployment.new_salt.as_ref(), library };
+        let deliver = Deliver {
+            difference,
+            new_salt: deployment.new_salt.as_ref(),
+            library,
+            whole: deployment.base.is_none().then_some(deployment.id),
+            coding: self.place.coding,
+        };
         let stream = self.shared.parcels.stream(wanted, &deliver).await;
         let stream = stream.map_err(|why| refused("content", why))?;
         let patience = UPLOAD * (1 + wanted.manifest.size() / 10_000_000);

@@ -157,7 +157,7 @@ impl Host {
         let script = make(&marker);
         let (script, mut first) = self.with_password(&rights, script, &marker, stdin.is_empty());
         first.extend_from_slice(stdin);
-        let brief = script.brief().map(|brief| brief.packed(&rights));
+        let brief = script.brief().map(|brief| brief.cheapest(&rights));
         let whole = [script.packed(&rights), script.plain(&rights)];
         for command in brief.into_iter().chain(whole) {
             let io = Io { stdin: first.clone(), deadline, cap: CAP, cancel: None };

@@ -14,7 +14,7 @@ use tokio::sync::{Mutex, OnceCell};
 
 use crate::{
     model::{ArtifactPath, Digest, FeatureName},
-    release::{Deliver, Entry, Piece, Source, TreePath, Wanted, archive::Sink},
+    release::{Coding, Deliver, Entry, Piece, Source, TreePath, Wanted, archive::Sink},
     transport::Blob,
 };
 
@@ -62,7 +62,7 @@ impl Parcels {
     /// In words, when a content cannot be had or is not what it should be.
     pub async fn stream(&self, wanted: &Wanted, deliver: &Deliver<'_>) -> Result<Stream, String> {
         let mut lists: BTreeMap<(&FeatureName, &Version), List> = BTreeMap::new();
-        let mut own = Piece::new(Vec::new());
+        let mut own = Piece::new(Vec::new(), deliver.coding).map_err(|why| why.to_string())?;
         for (path, entry) in &deliver.difference.send {
             let added = match (entry, wanted.sources.get(path)) {
                 (Entry::File { .. }, Some(Source::Artifact { feature, version, path: from })) => {
@@ -84,7 +84,7 @@ impl Parcels {
         }
         let mut blobs = Vec::new();
         for ((feature, version), list) in lists {
-            blobs.push(self.shared(feature, version, list).await?.blob);
+            blobs.push(self.shared(feature, version, list, deliver.coding).await?.blob);
         }
         let end = own.meta(deliver).and_then(|()| own.end()).map_err(|why| why.to_string())?;
         blobs.push(Blob::Shared(end.into()));
@@ -96,14 +96,15 @@ impl Parcels {
         feature: &FeatureName,
         version: &Version,
         list: List,
+        coding: Coding,
     ) -> Result<Parcel, String> {
-        let key = key_of(feature, version, &list);
+        let key = key_of(feature, version, &list, coding);
         let made = Arc::clone(self.made.lock().await.entry(key).or_default());
         let parcel = made.get_or_init(|| async {
             let pour = Arc::clone(&self.pour);
             let (feature, version) = (feature.clone(), version.clone());
             let packed = tokio::task::spawn_blocking(move || {
-                pack(list, &mut |sink| pour(&feature, &version, sink))
+                pack(list, coding, &mut |sink| pour(&feature, &version, sink))
                     .map_err(|why| format!("{feature} {version}: {why}"))
             });
             packed.await.unwrap_or_else(|why| Err(why.to_string()))
@@ -112,8 +113,8 @@ impl Parcels {
     }
 }
 
-fn key_of(feature: &FeatureName, version: &Version, list: &List) -> Digest {
-    let mut text = format!("{feature} {version}\n");
+fn key_of(feature: &FeatureName, version: &Version, list: &List, coding: Coding) -> Digest {
+    let mut text = format!("{feature} {version} {coding:?}\n");
     for (from, (to, entry)) in list {
         text.push_str(&format!("{from}\t{to}\t{entry:?}\n"));
     }
@@ -122,23 +123,29 @@ fn key_of(feature: &FeatureName, version: &Version, list: &List) -> Digest {
 
 type PourThis<'a> = dyn FnMut(&mut dyn Sink) -> Result<(), String> + 'a;
 
-fn pack(list: List, pour: &mut PourThis<'_>) -> Result<Parcel, String> {
+fn pack(list: List, coding: Coding, pour: &mut PourThis<'_>) -> Result<Parcel, String> {
     let size: u64 = list.values().map(|(_, entry)| entry.size()).sum();
     let text = |why: io::Error| why.to_string();
     if size < IN_MEMORY {
-        let bytes = fill(list, pour, Vec::new())?;
+        let bytes = fill(list, coding, pour, Vec::new())?;
         return Ok(Parcel { blob: Blob::Shared(bytes.into()), _file: None });
     }
     let file = NamedTempFile::new().map_err(text)?;
     let out = BufWriter::new(file.reopen().map_err(text)?);
-    let mut out: File = fill(list, pour, out)?.into_inner().map_err(|why| why.to_string())?;
+    let mut out: File = fill(list, coding, pour, out)?.into_inner().map_err(|why| why.to_string())?;
     let len = out.stream_position().map_err(text)?;
     let blob = Blob::File { path: file.path().to_owned(), len };
     Ok(Parcel { blob, _file: Some(Arc::new(file)) })
 }
 
-fn fill<W: Write>(list: List, pour: &mut PourThis<'_>, out: W) -> Result<W, String> {
-    let mut filling = Filling { list, piece: Piece::new(out) };
+fn fill<W: Write>(
+    list: List,
+    coding: Coding,
+    pour: &mut PourThis<'_>,
+    out: W,
+) -> Result<W, String> {
+    let piece = Piece::new(out, coding).map_err(|why| why.to_string())?;
+    let mut filling = Filling { list, piece };
     pour(&mut filling)?;
     if let Some(missing) = filling.list.keys().next() {
         return Err(format!("the archive has no {missing}"));

@@ -94,6 +94,8 @@ pub struct Observation {
     pub missing: Vec<String>,
     /// Whether it has flock.
     pub flock: bool,
+    /// Whether it has zstd.
+    pub zstd: bool,
     /// Files of functions that runs have left for later ones, as `sha256sum` prints them.
     pub libraries: BTreeSet<String>,
     /// Whether something half done lies beside the releases.
@@ -165,6 +167,7 @@ impl Observation {
         let mut seen = Self {
             missing: frame.all("missing").map(str::to_owned).collect(),
             flock: frame.one("flock").is_some(),
+            zstd: frame.one("zstd").is_some(),
             // The line of stdin is the manifest's.
             libraries: lines("libraries").into_iter().filter(|l| !l.ends_with("  -")).collect(),
             partials: frame.all("release").any(|name| name.ends_with(".partial")),

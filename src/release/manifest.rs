@@ -159,6 +159,17 @@ impl Manifest {
         identity(self.texts().body(), self.tainted, salt)
     }
 
+    /// Whether a server may keep a part of it in memory as code: files of PHP, whatever they do.
+    #[must_use]
+    pub fn has_php(&self) -> bool {
+        let is_php = |path: &TreePath| {
+            let name = path.rsplit('/').next().unwrap_or(path).to_ascii_lowercase();
+            // `x.php.txt` too: which names are code is for the server to say.
+            [".ph", ".inc", ".module", ".user.ini"].iter().any(|part| name.contains(part))
+        };
+        self.entries.keys().any(is_php)
+    }
+
     /// Bytes of all files together.
     #[must_use]
     pub fn size(&self) -> u64 {

@@ -16,6 +16,6 @@ mod wanted;
 
 pub use difference::{Difference, LineDifference, ancestors};
 pub use manifest::{Entry, Manifest, Part, Texts, TreePath, identity};
-pub use payload::{Deliver, Piece};
+pub use payload::{Coding, Deliver, Piece};
 pub use site_journal::{Record, SiteJournal, Verb, decode, encode};
 pub use wanted::{Source, Wanted, WantedLink};

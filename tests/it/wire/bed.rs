@@ -17,7 +17,7 @@ use fleetctl::{
     },
     model::{Digest, ReleaseName, RunId, Secret},
     plan::{Base, Decision, Deployment, Holder, Observation, Policy, deviations, plan},
-    release::{Deliver, Difference, Manifest, Record, Verb, Wanted},
+    release::{Coding, Deliver, Difference, Manifest, Record, Verb, Wanted},
     shell::{Frame, Script},
     transport::Blob,
 };
@@ -77,6 +77,8 @@ impl Bed {
             run: "r1".into(),
             lease: 60,
             flock,
+            coding: Coding::default(),
+            large: false,
             library: None,
         };
         let program = bin.join("sh");
@@ -206,7 +208,7 @@ impl Bed {
         let send = |deployment: &Deployment| {
             let script = self.place.stage(MARKER, &lock(&holder, &seen), deployment, wanted);
             let with_library = self.place.library.is_none();
-            self.run(&script, &stream(wanted, &deployment.difference, with_library))
+            self.run(&script, &stream(&self.place, wanted, deployment, with_library))
         };
         let mut frame = send(&deployment);
         if frame.failure().is_some_and(|(kind, _)| kind == "verify") {
@@ -293,11 +295,23 @@ pub fn lock<'a>(holder: &'a Holder, seen: &'a Observation) -> Lock<'a> {
     }
 }
 
-pub fn stream(wanted: &Wanted, difference: &Difference, with_library: bool) -> Vec<u8> {
+/// The stream that a stage script of `place` reads.
+pub fn stream(
+    place: &Place,
+    wanted: &Wanted,
+    deployment: &Deployment,
+    with_library: bool,
+) -> Vec<u8> {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let parcels = Parcels::new(Arc::new(|_, _, _| Err("no registry".to_owned())));
     let library = with_library.then(|| library().text.as_str());
-    let deliver = Deliver { difference, new_salt: None, library };
+    let deliver = Deliver {
+        difference: &deployment.difference,
+        new_salt: None,
+        library,
+        whole: deployment.base.is_none().then_some(deployment.id),
+        coding: place.coding,
+    };
     let blobs = runtime.block_on(parcels.stream(wanted, &deliver)).unwrap().blobs;
     let bytes = blobs.iter().map(|blob| match blob {
         Blob::Shared(bytes) => bytes.to_vec(),

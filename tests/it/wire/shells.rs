@@ -288,7 +288,7 @@ fn a_flipped_bit_in_the_stream_never_becomes_a_release() {
         let Decision::Deploy(deployment) = Bed::plan(&release, &seen) else { panic!("{name}") };
         let holder = Holder::default();
         let script = bed.place.stage(MARKER, &lock(&holder, &seen), &deployment, &release);
-        let good = stream(&release, &deployment.difference, false);
+        let good = stream(&bed.place, &release, &deployment, false);
         let place = format!("srv/releases/{}", deployment.name);
         // Spread over the stream, and over the bits of a byte.
         let step = good.len() * 8 / 12;
@@ -324,7 +324,7 @@ fn an_upload_from_a_peer_that_is_gone_stops_nobody() {
         let Decision::Deploy(deployment) = Bed::plan(&release, &seen) else { panic!() };
         let holder = Holder::default();
         let script = bed.place.stage(MARKER, &lock(&holder, &seen), &deployment, &release);
-        let bytes = stream(&release, &deployment.difference, true);
+        let bytes = stream(&bed.place, &release, &deployment, true);
         let mut silent = bed.start(&script);
         let mut pipe = silent.stdin.take().unwrap();
         pipe.write_all(&bytes[..bytes.len() / 2]).expect(name);
