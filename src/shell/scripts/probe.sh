@@ -6,7 +6,7 @@
 # shellcheck disable=SC2154
 meta=$root/.fleetctl
 
-for tool in cat chgrp chmod cp find gzip id ln mkdir mv readlink rm rmdir sha256sum sort stat sync tail tar uniq xargs; do
+for tool in cat chgrp chmod cp find gzip id ln mkdir mv readlink rm rmdir sed sha256sum sort stat sync tail tar uniq xargs; do
 	command -v "$tool" >/dev/null 2>&1 || tell missing "$tool"
 done
 for tool in flock zstd; do command -v "$tool" >/dev/null 2>&1 && tell "$tool" yes; done

@@ -47,11 +47,19 @@ manifests=$meta/manifests
 # The manifest is for nobody else to read, and goes to the others in one step each.
 umask 077
 kept=m/$id
-# Without a base it has come whole. Else: what was there, but what goes, which now stands there twice.
-[ "$base" = - ] || for text in tree sums about; do
-	sort "$manifests/$base_id.$text" "m/$text.drop" "m/$text.add" | uniq -u >"$kept.$text" ||
-		fail write 'the manifest cannot be written'
-done
+# Without a base it has come whole. Else: what was there, but what goes, which now stands there
+# twice. All three texts at once, told apart by how their lines begin.
+if [ "$base" != - ]; then
+	sort "$manifests/$base_id".* m/*.drop m/*.add | uniq -u | sed -n "/^[dfl] /{
+w $kept.tree
+b
+}
+/^[0-9a-f]\{64\}  /{
+w $kept.sums
+b
+}
+w $kept.about" || fail write 'the manifest cannot be written'
+fi
 got=$(cat "$kept.tree" "$kept.sums" "$kept.about" | sha256sum)
 got=${got%% *}
 if [ "$salted" = yes ]; then

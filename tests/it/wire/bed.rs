@@ -78,7 +78,7 @@ impl Bed {
             lease: 60,
             flock,
             coding: Coding::default(),
-            large: false,
+            large: flock,
             library: None,
         };
         let program = bin.join("sh");
@@ -200,6 +200,7 @@ impl Bed {
     pub fn stage(&mut self, wanted: &Wanted) -> (Box<Deployment>, Observation) {
         let seen = self.see(Some(wanted));
         assert_eq!(seen.missing, Vec::<String>::new(), "{}", self.shell.name);
+        self.place.coding = if seen.zstd { Coding::Zstd } else { Coding::Gzip };
         let Decision::Deploy(deployment) = Self::plan(wanted, &seen) else {
             panic!("{}: {:?}", self.shell.name, Self::plan(wanted, &seen))
         };
