@@ -132,7 +132,8 @@ fn pack(list: List, coding: Coding, pour: &mut PourThis<'_>) -> Result<Parcel, S
     }
     let file = NamedTempFile::new().map_err(text)?;
     let out = BufWriter::new(file.reopen().map_err(text)?);
-    let mut out: File = fill(list, coding, pour, out)?.into_inner().map_err(|why| why.to_string())?;
+    let mut out: File =
+        fill(list, coding, pour, out)?.into_inner().map_err(|why| why.to_string())?;
     let len = out.stream_position().map_err(text)?;
     let blob = Blob::File { path: file.path().to_owned(), len };
     Ok(Parcel { blob, _file: Some(Arc::new(file)) })

@@ -95,11 +95,7 @@ impl Place {
     /// For scripts that compare trees or make them: who owns releases, and how contents are read.
     fn names(&self) -> [(&'static str, String); 3] {
         let hash = if self.large { "openssl" } else { "sha256sum" };
-        [
-            ("owner", self.owner.clone()),
-            ("group", self.group.clone()),
-            ("hash", hash.to_owned()),
-        ]
+        [("owner", self.owner.clone()), ("group", self.group.clone()), ("hash", hash.to_owned())]
     }
 
     /// A script that works under the mutex, and knows the lock.

@@ -17,7 +17,7 @@ use crate::{
     model::{Digest, ReleaseName, RunId, Secret},
     plan::{Base, Decision, Deviation, Holder, Observation, Policy, deviations, plan},
     playbook::Reload,
-    release::{Coding, Manifest, Record, Source, TreePath, Verb, Wanted, identity},
+    release::{Manifest, Record, Source, TreePath, Verb, Wanted, identity},
     resource::{GateSpec, HostPath},
 };
 
@@ -219,7 +219,7 @@ impl Site {
         self.place.large = wanted.as_ref().is_some_and(|wanted| wanted.manifest.size() > LARGE);
         let mut seen = self.probe(body, &look).await?;
         self.place.flock = seen.flock;
-        self.place.coding = if seen.zstd { Coding::Zstd } else { Coding::Gzip };
+        self.place.coding = seen.coding;
         // Known from now on, so that no script has to ask again.
         for (name, found) in
             [(&mut self.place.owner, &seen.user), (&mut self.place.group, &seen.primary)]

@@ -70,7 +70,9 @@ impl<W: Write> Piece<W> {
     pub fn new(out: W, coding: Coding) -> io::Result<Self> {
         let out = match coding {
             Coding::Gzip => Encoder::Gzip(GzEncoder::new(out, Compression::default())),
-            Coding::Zstd => Encoder::Zstd(zstd::Encoder::new(out, zstd::DEFAULT_COMPRESSION_LEVEL)?),
+            Coding::Zstd => {
+                Encoder::Zstd(zstd::Encoder::new(out, zstd::DEFAULT_COMPRESSION_LEVEL)?)
+            }
         };
         Ok(Self { tar: Builder::new(HoldBack { out, held: Vec::new() }) })
     }

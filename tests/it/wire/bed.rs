@@ -200,7 +200,7 @@ impl Bed {
     pub fn stage(&mut self, wanted: &Wanted) -> (Box<Deployment>, Observation) {
         let seen = self.see(Some(wanted));
         assert_eq!(seen.missing, Vec::<String>::new(), "{}", self.shell.name);
-        self.place.coding = if seen.zstd { Coding::Zstd } else { Coding::Gzip };
+        self.place.coding = seen.coding;
         let Decision::Deploy(deployment) = Self::plan(wanted, &seen) else {
             panic!("{}: {:?}", self.shell.name, Self::plan(wanted, &seen))
         };
