@@ -307,6 +307,21 @@ mod tests {
     }
 
     #[test]
+    fn code_of_php_is_known_by_its_name() {
+        let holds = |path: &str| {
+            let entry = Entry::File { mode: 0o644, size: 0, digest: Digest::of(b"") };
+            let entries = [(path.to_owned(), entry)].into();
+            Manifest { entries, ..Manifest::default() }.has_php()
+        };
+        for path in ["x.php", "a/FORM.PHTML", "a/x.php.bak", "lib.inc", ".user.ini", "x.phar"] {
+            assert!(holds(path), "{path}");
+        }
+        for path in ["x.js", "php/x.js", "a.php/x.css", "include.html"] {
+            assert!(!holds(path), "{path}");
+        }
+    }
+
+    #[test]
     fn identity_hides_a_secret_behind_the_sites_salt() {
         let manifest = sample();
         let one = manifest.identity(&Secret::new("a".into()));
