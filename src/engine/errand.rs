@@ -139,8 +139,12 @@ impl Site {
         wanted: &Arc<Wanted>,
         seen: &Observation,
     ) -> Result<Answer, StepError> {
-        let library = self.place.library.is_none();
-        let deliver = Deliver { difference, new_salt: deployment.new_salt.as_ref(), library };
+        let deliver = Deliver {
+            difference,
+            new_salt: deployment.new_salt.as_ref(),
+            library: self.place.library.is_none(),
+            coding: self.place.coding,
+        };
         let stream = self.shared.parcels.stream(wanted, &deliver).await;
         let stream = stream.map_err(|why| refused("content", why))?;
         let patience = UPLOAD * (1 + wanted.manifest.entries.size() / 10_000_000);

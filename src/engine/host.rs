@@ -159,7 +159,7 @@ impl Host {
         first.extend_from_slice(stdin);
         // Each is made only where the one before it did not do.
         let forms: [fn(&Script, &As) -> Option<String>; 3] = [
-            |script, rights| Some(script.brief()?.packed(rights)),
+            |script, rights| Some(script.brief()?.cheapest(rights)),
             |script, rights| Some(script.packed(rights)),
             |script, rights| Some(script.plain(rights)),
         ];

@@ -22,7 +22,7 @@ use tokio::sync::{Mutex, OnceCell};
 use super::scripts::library;
 use crate::{
     model::{ArtifactPath, Digest, FeatureName},
-    release::{Deliver, Difference, Entry, Piece, Source, TreePath, Wanted, archive::Sink},
+    release::{Coding, Deliver, Difference, Entry, Piece, Source, TreePath, Wanted, archive::Sink},
     transport::Blob,
 };
 
@@ -51,6 +51,13 @@ struct Parcel {
 pub struct Parcels {
     pour: Pour,
     room: Arc<AtomicU64>,
+    gzip: Packed,
+    zstd: Packed,
+}
+
+/// What is packed in one coding.
+#[derive(Default)]
+struct Packed {
     /// Files of artifacts; what could not be had is not asked for again.
     artifacts: Mutex<HashMap<Digest, OfArtifact>>,
     /// All that goes to sites with equal trees, as long as it is on its way to one.
@@ -72,9 +79,15 @@ impl Parcels {
         Self {
             pour,
             room: Arc::new(AtomicU64::new(IN_MEMORY)),
-            artifacts: Mutex::default(),
-            trees: Mutex::default(),
-            library: OnceCell::new(),
+            gzip: Packed::default(),
+            zstd: Packed::default(),
+        }
+    }
+
+    const fn packed(&self, coding: Coding) -> &Packed {
+        match coding {
+            Coding::Gzip => &self.gzip,
+            Coding::Zstd => &self.zstd,
         }
     }
 
@@ -83,33 +96,20 @@ impl Parcels {
     /// # Errors
     /// In words, when a content cannot be had or is not what it should be.
     pub async fn stream(&self, wanted: &Wanted, deliver: &Deliver<'_>) -> Result<Stream, String> {
-        let difference = deliver.difference;
-        let shared = self.place_of(difference).await;
-        let parcels = shared.get_or_try_init(|| self.of_trees(wanted, difference)).await?;
+        let Deliver { difference, coding, .. } = *deliver;
+        let shared = self.packed(coding).place_of(difference).await;
+        let parcels = shared.get_or_try_init(|| self.of_trees(wanted, difference, coding)).await?;
         let mut blobs: Vec<Blob> = parcels.iter().map(|parcel| parcel.blob.clone()).collect();
         let text = |why: io::Error| why.to_string();
         if deliver.library {
-            let packed = async || packed(|piece| piece.library(&library().text));
-            let packed = self.library.get_or_try_init(packed).await.map_err(text)?;
+            let packed = async || packed(coding, |piece| piece.library(&library().text));
+            let packed = self.packed(coding).library.get_or_try_init(packed).await.map_err(text)?;
             blobs.push(Blob::Shared(packed.clone()));
         }
-        let mut own = Piece::new(Vec::new());
+        let mut own = Piece::new(Vec::new(), coding).map_err(text)?;
         let end = own.site(deliver).and_then(|()| own.end()).map_err(text)?;
         blobs.push(Blob::Shared(end.into()));
         Ok(Stream { blobs, _shared: shared })
-    }
-
-    /// Where the first who asks puts what is sent to all sites with equal trees.
-    async fn place_of(&self, difference: &Difference) -> Arc<OfTrees> {
-        let mut trees = self.trees.lock().await;
-        let key = difference.digest();
-        if let Some(known) = trees.get(&key).and_then(Weak::upgrade) {
-            return known;
-        }
-        trees.retain(|_, known| known.strong_count() > 0);
-        let place = Arc::default();
-        trees.insert(key, Arc::downgrade(&place));
-        place
     }
 
     /// What is sent to each site that goes from one of two trees to the other.
@@ -117,6 +117,7 @@ impl Parcels {
         &self,
         wanted: &Wanted,
         difference: &Difference,
+        coding: Coding,
     ) -> Result<Vec<Parcel>, String> {
         let mut lists: BTreeMap<(&FeatureName, &Version), List> = BTreeMap::new();
         let mut rest: Vec<(&TreePath, &Entry, &[u8])> = Vec::new();
@@ -140,12 +141,13 @@ impl Parcels {
         let mut parcels = Vec::new();
         for ((feature, version), list) in lists {
             let key = key_of(feature, version, &list);
-            let parcel = Arc::clone(self.artifacts.lock().await.entry(key).or_default());
-            let parcel = parcel.get_or_init(|| self.of_artifact(feature, version, list)).await;
-            parcels.push(parcel.clone()?);
+            let artifacts = &self.packed(coding).artifacts;
+            let parcel = Arc::clone(artifacts.lock().await.entry(key).or_default());
+            let make = || self.of_artifact(feature, version, list, coding);
+            parcels.push(parcel.get_or_init(make).await.clone()?);
         }
         // Never in a file: what is rendered may carry a secret.
-        let rest = packed(|piece| {
+        let rest = packed(coding, |piece| {
             rest.iter()
                 .try_for_each(|(path, entry, content)| piece.entry(path, entry, *content))?;
             piece.tree(difference)
@@ -160,20 +162,39 @@ impl Parcels {
         feature: &FeatureName,
         version: &Version,
         list: List,
+        coding: Coding,
     ) -> Result<Parcel, String> {
         let (pour, room) = (Arc::clone(&self.pour), Arc::clone(&self.room));
         let (feature, version) = (feature.clone(), version.clone());
         let packed = tokio::task::spawn_blocking(move || {
-            pack(list, &room, &mut |sink| pour(&feature, &version, sink))
+            pack(list, coding, &room, &mut |sink| pour(&feature, &version, sink))
                 .map_err(|why| format!("{feature} {version}: {why}"))
         });
         packed.await.unwrap_or_else(|why| Err(why.to_string()))
     }
 }
 
+impl Packed {
+    /// Where the first who asks puts what is sent to all sites with equal trees.
+    async fn place_of(&self, difference: &Difference) -> Arc<OfTrees> {
+        let mut trees = self.trees.lock().await;
+        let key = difference.digest();
+        if let Some(known) = trees.get(&key).and_then(Weak::upgrade) {
+            return known;
+        }
+        trees.retain(|_, known| known.strong_count() > 0);
+        let place = Arc::default();
+        trees.insert(key, Arc::downgrade(&place));
+        place
+    }
+}
+
 /// A piece in memory that others follow.
-fn packed(fill: impl FnOnce(&mut Piece<Vec<u8>>) -> io::Result<()>) -> io::Result<Bytes> {
-    let mut piece = Piece::new(Vec::new());
+fn packed(
+    coding: Coding,
+    fill: impl FnOnce(&mut Piece<Vec<u8>>) -> io::Result<()>,
+) -> io::Result<Bytes> {
+    let mut piece = Piece::new(Vec::new(), coding)?;
     fill(&mut piece)?;
     Ok(piece.go_on()?.into())
 }
@@ -188,25 +209,37 @@ fn key_of(feature: &FeatureName, version: &Version, list: &List) -> Digest {
 
 type PourThis<'a> = dyn FnMut(&mut dyn Sink) -> Result<(), String> + 'a;
 
-fn pack(list: List, room: &AtomicU64, pour: &mut PourThis<'_>) -> Result<Parcel, String> {
+fn pack(
+    list: List,
+    coding: Coding,
+    room: &AtomicU64,
+    pour: &mut PourThis<'_>,
+) -> Result<Parcel, String> {
     let size: u64 = list.values().map(|(_, entry)| entry.size()).sum();
     let text = |why: io::Error| why.to_string();
     let take = |left: u64| left.checked_sub(size);
     if room.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).is_ok() {
-        let mut bytes = fill(list, pour, Vec::new())?;
+        let mut bytes = fill(list, coding, pour, Vec::new())?;
         bytes.shrink_to_fit();
         return Ok(Parcel { blob: Blob::Shared(bytes.into()), _file: None });
     }
     let file = NamedTempFile::new().map_err(text)?;
     let out = BufWriter::new(file.reopen().map_err(text)?);
-    let mut out: File = fill(list, pour, out)?.into_inner().map_err(|why| why.to_string())?;
+    let mut out: File =
+        fill(list, coding, pour, out)?.into_inner().map_err(|why| why.to_string())?;
     let len = out.stream_position().map_err(text)?;
     let blob = Blob::File { path: file.path().to_owned(), len };
     Ok(Parcel { blob, _file: Some(Arc::new(file)) })
 }
 
-fn fill<W: Write>(list: List, pour: &mut PourThis<'_>, out: W) -> Result<W, String> {
-    let mut filling = Filling { list, piece: Piece::new(out) };
+fn fill<W: Write>(
+    list: List,
+    coding: Coding,
+    pour: &mut PourThis<'_>,
+    out: W,
+) -> Result<W, String> {
+    let piece = Piece::new(out, coding).map_err(|why| why.to_string())?;
+    let mut filling = Filling { list, piece };
     pour(&mut filling)?;
     if let Some(missing) = filling.list.keys().next() {
         return Err(format!("the archive has no {missing}"));
@@ -286,7 +319,8 @@ mod tests {
 
     async fn stream(parcels: &Parcels, wanted: &Wanted) -> Result<Stream, String> {
         let difference = Difference::between(None, &BTreeSet::new(), &wanted.manifest);
-        let deliver = Deliver { difference: &difference, new_salt: None, library: true };
+        let coding = Coding::default();
+        let deliver = Deliver { difference: &difference, new_salt: None, library: true, coding };
         parcels.stream(wanted, &deliver).await
     }
 
@@ -318,7 +352,7 @@ mod tests {
         assert_eq!(poured.load(Ordering::Relaxed), 1);
         // What is on its way to nobody is not held.
         drop(streams);
-        assert!(parcels.trees.lock().await.values().all(|place| place.upgrade().is_none()));
+        assert!(parcels.gzip.trees.lock().await.values().all(|place| place.upgrade().is_none()));
     }
 
     #[tokio::test]

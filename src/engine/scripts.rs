@@ -16,7 +16,7 @@ use crate::{
     model::{Digest, ReleaseName},
     plan::{Deployment, Prune},
     playbook::Reload,
-    release::Wanted,
+    release::{Coding, Wanted},
     shell::{As, Part, Script, quote},
 };
 
@@ -35,6 +35,10 @@ pub struct Place {
     pub lease: u64,
     /// Whether the host is known to have flock: then scripts bring no other mutex.
     pub flock: bool,
+    /// What payload is compressed with.
+    pub coding: Coding,
+    /// Whether the release is so large that the faster program for digests is worth its start.
+    pub large: bool,
     /// The file in which the host keeps our functions, if it does: see [`library`].
     pub library: Option<String>,
 }
@@ -88,9 +92,10 @@ impl Place {
         format!("{}/.fleetctl/{}", self.root, library().name)
     }
 
-    /// The names of who owns releases, for scripts that compare or set them.
-    fn names(&self) -> [(&'static str, String); 2] {
-        [("owner", self.owner.clone()), ("group", self.group.clone())]
+    /// For scripts that compare trees or make them: who owns releases, and how contents are read.
+    fn names(&self) -> [(&'static str, String); 3] {
+        let hash = if self.large { "openssl" } else { "sha256sum" };
+        [("owner", self.owner.clone()), ("group", self.group.clone()), ("hash", hash.to_owned())]
     }
 
     /// A script that works under the mutex, and knows the lock.
@@ -147,6 +152,7 @@ impl Place {
             ("base_id", base_id),
             ("link", yes(wanted.hard_links)),
             ("library", library().name.clone()),
+            ("unpack", self.coding.unpack().to_owned()),
         ];
         let values = lock.values().into_iter().chain(self.names()).chain(values);
         let script = self.locking(marker, values).part(Part::Fence).part(Part::Names);

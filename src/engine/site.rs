@@ -26,6 +26,9 @@ pub(super) const SHORT: Duration = Duration::from_mins(1);
 /// Deadline of a probe: it may have to read a large site.
 pub(super) const READING: Duration = Duration::from_mins(5);
 
+/// From this size on (bytes of contents), openssl reads faster than it starts.
+const LARGE: u64 = 4_000_000;
+
 /// Makes the release for what was seen, or says why there is none.
 pub type Make =
     Arc<dyn Fn(&Observation, Option<&Base>) -> Result<Wanted, Vec<String>> + Send + Sync>;
@@ -213,8 +216,11 @@ impl Site {
             Desire::Back { .. } | Desire::Nothing => Vec::new(),
         };
         let body = wanted.as_ref().map(|wanted| wanted.manifest.body());
+        self.place.large =
+            wanted.as_ref().is_some_and(|wanted| wanted.manifest.entries.size() > LARGE);
         let mut seen = self.probe(body, &look).await?;
         self.place.flock = seen.flock;
+        self.place.coding = seen.coding;
         // Known from now on, so that no script has to ask again.
         for (name, found) in
             [(&mut self.place.owner, &seen.user), (&mut self.place.group, &seen.primary)]
@@ -231,6 +237,7 @@ impl Site {
             Desire::After { make, .. } => match make(&seen, self.base_of(&seen, None).as_ref()) {
                 Ok(wanted) => {
                     let wanted = Arc::new(wanted);
+                    self.place.large = wanted.manifest.entries.size() > LARGE;
                     let body = wanted.manifest.body();
                     if seen.current.as_ref().is_some_and(|current| current.body == Some(body)) {
                         // Only now it is known that nothing changes, so contents must be read.
@@ -284,6 +291,9 @@ impl Site {
         self.deviations = base.as_ref().map(|base| base.deviations.clone()).unwrap_or_default();
         let decision = plan(&wanted, seen, base.as_ref(), &self.policy(false));
         self.tell_plan(&decision, &wanted.manifest);
+        if matches!(decision, Decision::Deploy(_)) && !may_hold_php(seen, base.as_ref(), &wanted) {
+            self.manner.reload.retain(|reload| *reload != Reload::PhpFpmIfAny);
+        }
         self.decision = Some(decision);
         self.wanted = Some(wanted);
     }
@@ -366,6 +376,15 @@ impl Site {
             && holder.machine == here.machine
             && super::process::started(holder.pid) != Some(holder.started)
     }
+}
+
+/// Whether a php-fpm may hold code of what goes or of what comes. What goes is known when it is a
+/// base that was confirmed: then nothing older waits for a reload either.
+fn may_hold_php(seen: &Observation, base: Option<&Base>, wanted: &Wanted) -> bool {
+    let goes = base.map_or(seen.current.is_some(), |base| {
+        base.manifest.has_php() || !seen.journal.is_confirmed(&base.name)
+    });
+    goes || wanted.manifest.has_php()
 }
 
 /// The features of a manifest and their versions.

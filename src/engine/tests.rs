@@ -125,6 +125,8 @@ async fn run(id: &str, desire: Desire, root: &Path, gates: Vec<GateSpec>, apply:
         run: id.to_owned(),
         lease: 90,
         flock: false,
+        coding: crate::release::Coding::default(),
+        large: false,
         library: None,
     };
     let manner = Manner {

@@ -249,6 +249,8 @@ impl RunSetup<'_> {
             run: self.identity.run.to_string(),
             lease: self.fleet.project.settings.ssh.lease.as_secs(),
             flock: false,
+            coding: crate::release::Coding::default(),
+            large: false,
             library: None,
         }
     }

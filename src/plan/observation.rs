@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::ground::{Above, Account, Stat, available, room};
 use crate::{
     model::{Digest, ReleaseName, RunId, Secret},
-    release::{Manifest, Record, SiteJournal, Texts, decode},
+    release::{Coding, Manifest, Record, SiteJournal, Texts, decode},
     resource::{Answers, HostPath, Lstat, Operation},
     shell::Frame,
 };
@@ -94,6 +94,8 @@ pub struct Observation {
     pub missing: Vec<String>,
     /// Whether it has flock.
     pub flock: bool,
+    /// The best that it can unpack.
+    pub coding: Coding,
     /// Files of functions that runs have left for later ones, as `sha256sum` prints them.
     pub libraries: BTreeSet<String>,
     /// Whether something half done lies beside the releases.
@@ -165,6 +167,7 @@ impl Observation {
         let mut seen = Self {
             missing: frame.all("missing").map(str::to_owned).collect(),
             flock: frame.one("flock").is_some(),
+            coding: frame.one("zstd").map_or(Coding::Gzip, |_| Coding::Zstd),
             // The line of stdin is the manifest's.
             libraries: lines("libraries").into_iter().filter(|l| !l.ends_with("  -")).collect(),
             partials: frame.all("release").any(|name| name.ends_with(".partial")),

@@ -169,6 +169,17 @@ impl Manifest {
         identity(self.body(), self.tainted, salt)
     }
 
+    /// Whether a server may keep a part of it in memory as code: files of PHP, whatever they do.
+    #[must_use]
+    pub fn has_php(&self) -> bool {
+        let is_php = |path: &TreePath| {
+            let name = path.rsplit('/').next().unwrap_or(path).to_ascii_lowercase();
+            // `x.php.txt` too: which names are code is for the server to say.
+            [".ph", ".inc", ".module", ".user.ini"].iter().any(|part| name.contains(part))
+        };
+        self.entries.keys().any(is_php)
+    }
+
     /// Reads back what [`Manifest::texts`] wrote. Whether it is what a digest names is for the
     /// caller to check.
     ///
@@ -299,6 +310,21 @@ mod tests {
             "d 755 .\nd 755 ./public\nf 644 0 ./public/z.css\nf 644 1 ./public/a b.js\nl 777 ./up -> ../../shared/up\n"
         );
         assert!(texts.sums.lines().is_sorted());
+    }
+
+    #[test]
+    fn code_of_php_is_known_by_its_name() {
+        let holds = |path: &str| {
+            let entry = Entry::File { mode: 0o644, size: 0, digest: Digest::of(b"") };
+            let entries = [(path.to_owned(), entry)].into();
+            Manifest { entries, ..Manifest::default() }.has_php()
+        };
+        for path in ["x.php", "a/FORM.PHTML", "a/x.php.bak", "lib.inc", ".user.ini", "x.phar"] {
+            assert!(holds(path), "{path}");
+        }
+        for path in ["x.js", "php/x.js", "a.php/x.css", "include.html"] {
+            assert!(!holds(path), "{path}");
+        }
     }
 
     #[test]

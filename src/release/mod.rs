@@ -17,7 +17,7 @@ mod wanted;
 
 pub use difference::{Difference, LineDifference, ancestors};
 pub use manifest::{Entry, Manifest, Part, Texts, TreePath, identity};
-pub use payload::{Deliver, Piece};
+pub use payload::{Coding, Deliver, Piece};
 pub use site_journal::{Record, SiteJournal, Verb, decode, encode};
 pub use tree::{Change, Tree};
 pub use wanted::{Source, Sources, Wanted, WantedLink};

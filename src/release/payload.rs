@@ -1,5 +1,6 @@
-//! The stream that carries a difference to a host: gzip members one after the other, which
-//! together are one tar archive (RFC 1952 §2.2 lets members follow each other).
+//! The stream that carries a difference to a host: compressed members one after the other, which
+//! together are one tar archive (RFC 1952 §2.2 lets gzip members follow each other, RFC 8878 §3
+//! frames of zstd).
 //!
 //! So what many hosts need can be compressed once and shared by all connections, and the part of
 //! one site, small, follows it. `t/` holds contents at their place in the tree, `m/`
@@ -19,6 +20,27 @@ use crate::model::Secret;
 /// Where a tar archive ends: two empty blocks (POSIX.1-2017, pax, ustar format).
 const TRAILER: usize = 1024;
 
+/// How a stream is compressed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum Coding {
+    /// What every host can unpack.
+    #[default]
+    Gzip,
+    /// Smaller, and unpacked in a sixth of the time: for hosts that have it.
+    Zstd,
+}
+
+impl Coding {
+    /// The program that unpacks it on a host, from stdin to stdout.
+    #[must_use]
+    pub const fn unpack(self) -> &'static str {
+        match self {
+            Self::Gzip => "gzip -dc",
+            Self::Zstd => "zstd -dcq",
+        }
+    }
+}
+
 /// What is delivered to one site.
 #[derive(Debug, Clone, Copy)]
 pub struct Deliver<'a> {
@@ -28,18 +50,28 @@ pub struct Deliver<'a> {
     pub new_salt: Option<&'a Secret>,
     /// Whether the host lacks the functions that are kept for later scripts.
     pub library: bool,
+    /// What the host can unpack.
+    pub coding: Coding,
 }
 
 /// A part of the stream, compressed on its way to `W`.
 pub struct Piece<W: Write> {
-    tar: Builder<HoldBack<GzEncoder<W>>>,
+    tar: Builder<HoldBack<Encoder<W>>>,
 }
 
 impl<W: Write> Piece<W> {
     /// A piece that is written to `out`.
-    pub fn new(out: W) -> Self {
-        let gzip = GzEncoder::new(out, Compression::default());
-        Self { tar: Builder::new(HoldBack { out: gzip, held: Vec::new() }) }
+    ///
+    /// # Errors
+    /// When there is no memory for compressing.
+    pub fn new(out: W, coding: Coding) -> io::Result<Self> {
+        let out = match coding {
+            Coding::Gzip => Encoder::Gzip(GzEncoder::new(out, Compression::default())),
+            Coding::Zstd => {
+                Encoder::Zstd(zstd::Encoder::new(out, zstd::DEFAULT_COMPRESSION_LEVEL)?)
+            }
+        };
+        Ok(Self { tar: Builder::new(HoldBack { out, held: Vec::new() }) })
     }
 
     /// Adds an entry of the tree. `content` is read for files, and for nothing else.
@@ -130,6 +162,37 @@ impl<W: Write> Piece<W> {
     }
 }
 
+/// One of the compressors.
+enum Encoder<W: Write> {
+    Gzip(GzEncoder<W>),
+    Zstd(zstd::Encoder<'static, W>),
+}
+
+impl<W: Write> Encoder<W> {
+    fn finish(self) -> io::Result<W> {
+        match self {
+            Self::Gzip(gzip) => gzip.finish(),
+            Self::Zstd(zstd) => zstd.finish(),
+        }
+    }
+}
+
+impl<W: Write> Write for Encoder<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Gzip(gzip) => gzip.write(bytes),
+            Self::Zstd(zstd) => zstd.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Self::Gzip(gzip) => gzip.flush(),
+            Self::Zstd(zstd) => zstd.flush(),
+        }
+    }
+}
+
 /// Passes on all but the last [`TRAILER`] bytes, because a tar builder ends every archive that
 /// it lets go of.
 struct HoldBack<W> {
@@ -173,16 +236,23 @@ mod tests {
 
     #[test]
     fn pieces_in_a_row_are_one_archive() {
+        for coding in [Coding::Gzip, Coding::Zstd] {
+            pieces_in_a_row(coding);
+        }
+    }
+
+    fn pieces_in_a_row(coding: Coding) {
         let long = format!("{}/x.js", "d".repeat(150));
         let file = Entry::File { mode: 0o640, size: 2, digest: Digest::of(b"hi") };
-        let mut shared = Piece::new(Vec::new());
+        let mut shared = Piece::new(Vec::new(), coding).unwrap();
         shared.entry(&long, &file, &b"hi"[..]).unwrap();
-        let mut own = Piece::new(Vec::new());
+        let mut own = Piece::new(Vec::new(), coding).unwrap();
         own.entry("up", &Entry::Link { target: "../x".into() }, io::empty()).unwrap();
         let wanted = Manifest { entries: [(long.clone(), file)].into(), ..Manifest::default() };
         let difference = Difference::between(None, &BTreeSet::new(), &wanted);
         let salt = Secret::new("5a17".into());
-        let deliver = Deliver { difference: &difference, new_salt: Some(&salt), library: false };
+        let deliver =
+            Deliver { difference: &difference, new_salt: Some(&salt), library: true, coding };
         own.tree(&difference).unwrap();
         own.library(":").unwrap();
         own.site(&deliver).unwrap();
@@ -190,7 +260,11 @@ mod tests {
         stream.extend(own.end().unwrap());
 
         let mut names = Vec::new();
-        let mut archive = tar::Archive::new(MultiGzDecoder::new(&stream[..]));
+        let unpacked: Box<dyn io::Read> = match coding {
+            Coding::Gzip => Box::new(MultiGzDecoder::new(&stream[..])),
+            Coding::Zstd => Box::new(zstd::Decoder::new(&stream[..]).unwrap()),
+        };
+        let mut archive = tar::Archive::new(unpacked);
         for member in archive.entries().unwrap() {
             let mut member = member.unwrap();
             let name = member.path().unwrap().display().to_string();
@@ -203,7 +277,7 @@ mod tests {
         }
         assert_eq!(names.first(), Some(&format!("t/{long}")));
         assert_eq!(names.last().map(String::as_str), Some("m/end"));
-        for name in ["m/salt", "m/library", "t/up"] {
+        for name in ["m/salt", "m/library", "t/up", "m/tree.add", "m/about.add"] {
             assert!(names.contains(&name.to_owned()), "{name}");
         }
     }

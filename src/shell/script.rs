@@ -8,6 +8,9 @@ use flate2::{Compression, write::GzEncoder};
 
 use super::quote;
 
+/// How many bytes less on the wire are worth unpacking them on the host.
+const WORTH_UNPACKING: usize = 768;
+
 /// A file of `scripts/`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Part {
@@ -286,6 +289,14 @@ impl Script {
         )
     }
 
+    /// The exec command that costs least: packed, or plain where that is not much longer, because
+    /// unpacking costs a host two processes and the wire is patient.
+    #[must_use]
+    pub fn cheapest(&self, run_as: &As) -> String {
+        let (packed, plain) = (self.packed(run_as), self.plain(run_as));
+        if plain.len() <= packed.len() + WORTH_UNPACKING { plain } else { packed }
+    }
+
     /// The exec command for a short script: as it is where every login shell would read it
     /// alike, so that hosts spend nothing on unpacking; else packed.
     #[must_use]
@@ -302,11 +313,16 @@ impl Script {
     pub fn plain(&self, run_as: &As) -> String {
         let text = self.text();
         let mut safe = String::with_capacity(text.len() * 2);
-        for byte in text.bytes() {
+        let mut bytes = text.bytes().peekable();
+        while let Some(byte) = bytes.next() {
             if byte.is_ascii_alphanumeric() || b" /._-+:,@%=(){}[]|&;<>*?#~^".contains(&byte) {
                 safe.push(char::from(byte));
-            } else {
+            } else if byte == b'\n' {
+                safe.push_str("\\n");
+            } else if bytes.peek().is_some_and(|next| (b'0'..b'8').contains(next)) {
                 safe.push_str(&format!("\\0{byte:03o}"));
+            } else {
+                safe.push_str(&format!("\\0{byte:o}"));
             }
         }
         enter(run_as, &format!(r#"eval "$(printf %b "{safe}")""#))

@@ -18,15 +18,14 @@ umask 077
 if ! write_line "$undo/record.new" "$record" || ! mv -f "$undo/record.new" "$undo/record"; then
 	fail write "$undo/record cannot be written"
 fi
-sync "$undo/record" 2>/dev/null || sync
 umask 022
 cd "$root/releases/$name" || fail gone "releases/$name is not there"
 before_commands
-note "$intent"
+note "$intent" "$undo/record"
 tell begun "$name"
 before_switch
 switch "releases/$name"
 after_switch
 tell activated "$name"
 reload_services
-write_lock "$lock_rest"
+renew_lock

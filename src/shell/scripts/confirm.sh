@@ -11,9 +11,10 @@ if [ -z "$lock_run" ] && [ "$(tail -n 1 "$meta/journal")" = "${confirmed##*"$nl"
 	exit 0
 fi
 fence "$mine"
-[ "$(readlink current)" = "releases/$name" ] || fail stale "current is now $root/$(readlink current)"
+here=$(readlink current)
+[ "$here" = "releases/$name" ] || fail stale "current is now $root/$here"
 note "$confirmed"
 tell confirmed "$name"
 cd "releases/$name" || fail gone "releases/$name is not there"
 after_commands
-write_lock "$lock_rest"
+renew_lock

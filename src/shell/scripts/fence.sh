@@ -14,5 +14,5 @@ fence() {
 		[ "$lock_boot" = "$boot" ] || fail fenced 'the host was restarted since the lock was taken'
 		[ "$up" -lt "$lock_until" ] || fail fenced "our lease ended $((up - lock_until)) s ago"
 	fi
-	write_lock "$lock_rest"
+	renew_lock
 }

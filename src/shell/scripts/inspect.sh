@@ -1,6 +1,6 @@
 # shellcheck shell=sh
 # Reads a release that is there already, byte by byte, before it is made current again.
-# Needs: root meta name id owner group.
+# Needs: root meta name id owner group hash.
 # shellcheck disable=SC2154
 manifest=$meta/manifests/$id
 for text in tree sums about; do

@@ -31,5 +31,14 @@ put() {
 # Writes the lease anew, from now on. $1 who and what. Only under the mutex, by the lock's owner.
 write_lock() {
 	read -r up _ </proc/uptime
-	put lock "$run$tab$generation$tab$boot$tab$((${up%.*} + ttl))$tab$1"
+	lock_until=$((${up%.*} + ttl))
+	put lock "$run$tab$generation$tab$boot$tab$lock_until$tab$1"
+}
+# The same for the lease that was read. One that has most of its time left is good as it is: a step
+# takes seconds, and writing is a process.
+renew_lock() {
+	read -r up _ </proc/uptime
+	if [ "$lock_boot" != "$boot" ] || [ $(((lock_until - ${up%.*}) * 4)) -lt $((ttl * 3)) ]; then
+		write_lock "$lock_rest"
+	fi
 }

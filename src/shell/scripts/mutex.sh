@@ -4,7 +4,7 @@
 mutex() {
 	waited=0
 	# A redirection that fails in exec would end the shell without a word.
-	(: >>"$meta/mutex") || fail denied "$meta/mutex cannot be opened"
+	[ -w "$meta/mutex" ] || (: >>"$meta/mutex") || fail denied "$meta/mutex cannot be opened"
 	exec 9>>"$meta/mutex"
 	# Said once more for shells that keep descriptors above 2 to themselves.
 	until flock -n 9 9>&9; do turn; done

@@ -5,6 +5,8 @@
 # shellcheck disable=SC2154
 [ -n "$group" ] || group=$(id -gn "$owner")
 [ -L "$root" ] && fail mixed "$root is a symbolic link"
+install -d -m 755 -o "$owner" -g "$group" "$root" 2>/dev/null && exit 0
+# Step by step, to say what cannot be done.
 mkdir -p "$root" || fail write "$root cannot be made"
 chmod 755 "$root" || fail write "the mode of $root cannot be set"
 [ "$(stat -c %U:%G "$root")" = "$owner:$group" ] ||

@@ -1,16 +1,18 @@
 # shellcheck shell=sh
 # Reads everything that a plan wants to know of one site, and writes nothing.
-# Needs: root owner group want thorough; ask, with a line `have DIGEST12` for each manifest that the
+# Needs: root owner group hash want thorough; ask, with a line `have DIGEST12` for each manifest that the
 # control machine knows, and `at PATH` for each link to look at. Not on stdin: sshd opens that
 # only when the command runs, so it would cost a round trip.
 # shellcheck disable=SC2154
 meta=$root/.fleetctl
 
-for tool in cat chgrp chmod cp find gzip id ln mkdir mv readlink rm rmdir sha256sum sort stat sync tail tar uniq xargs; do
+for tool in cat chgrp chmod cp find gzip id ln mkdir mv readlink rm rmdir sed sha256sum sort stat sync tail tar uniq xargs; do
 	command -v "$tool" >/dev/null 2>&1 || tell missing "$tool"
 done
-command -v flock >/dev/null 2>&1 && tell flock yes
-case $(mv -T 2>&1) in *nvalid* | *nrecognized* | *llegal*) tell missing 'mv -T' ;; esac
+for tool in flock zstd; do command -v "$tool" >/dev/null 2>&1 && tell "$tool" yes; done
+# Whoever has our library has been staged to, which takes `mv -T`.
+set -- "$meta"/library-*
+[ -f "$1" ] || case $(mv -T 2>&1) in *nvalid* | *nrecognized* | *llegal*) tell missing 'mv -T' ;; esac
 
 me=$(id)
 tell id "$me"

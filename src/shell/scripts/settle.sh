@@ -3,7 +3,8 @@
 # Needs: root meta run releases undos (names, separated by spaces).
 # shellcheck disable=SC2154
 cd "$root" || fail write "$root cannot be entered"
-here=$(readlink current)
+# Behind a confirmation it is known.
+[ -n "$here" ] || here=$(readlink current)
 for left in releases/.*.partial; do
 	if [ -e "$left" ] || [ -L "$left" ]; then rm -rf "$left"; fi
 done

@@ -1,9 +1,10 @@
 # shellcheck shell=sh
 # Receives a release, verifies it whole, and puts it beside the others; the lock has been taken.
-# Nothing that is live is touched. Stdin: a gzipped tar with t/ (new contents), m/ (what to drop
-# and add), m/library (our own functions, where the host lacks them) and, last, m/end. Needs: root run ttl who expect_current name id salted base base_id library
-# link owner group.
-# shellcheck disable=SC2154
+# Nothing that is live is touched. Stdin: a compressed tar with t/ (new contents), m/ (what to drop
+# and add), m/library (our own functions, where the host lacks them) and,
+# last, m/end. Needs: root run ttl who expect_current name id salted base base_id library link
+# owner group hash unpack (the program that unpacks).
+# shellcheck disable=SC2154,SC2086
 part=$root/releases/.$name.partial
 for left in "$root"/releases/.*.partial; do
 	if [ -e "$left" ] || [ -L "$left" ]; then rm -rf "$left"; fi
@@ -13,46 +14,52 @@ mkdir "$part" || fail write "$part cannot be made"
 [ "$expect_current" = "releases/$name" ] || [ ! -d "releases/$name" ] || rm -rf "releases/$name"
 # Not under the mutex: a peer that is gone may be noticed by nobody for hours.
 unmutex
-gzip -dc | tar -xmof - -C "$part" || fail upload "the archive could not be unpacked"
+$unpack | tar -xmof - -C "$part" || fail upload "the archive could not be unpacked"
 mutex
 fence "$generation" late
 [ -f "$part/m/end" ] || fail upload 'the upload was cut'
 if [ -f "$part/m/library" ]; then
-	rm -f "$meta"/library-*
+	for old in "$meta"/library-*; do [ ! -f "$old" ] || rm -f "$old"; done
 	mv "$part/m/library" "$meta/$library"
 fi
 cd "$part" || fail write "$part cannot be entered"
 if [ "$base" = - ]; then
 	if [ -d t ]; then mv t r; else mkdir r; fi || fail write "$part/r cannot be made"
+	chmod 755 r
+	chgrp -hR "$group" r || fail write "the group cannot be set to $group"
 else
 	{ [ "$link" = yes ] && cp -al "../$base" r 2>/dev/null; } || {
 		rm -rf r
 		cp -a "../$base" r || fail write "$base cannot be copied"
 	}
 	if [ -s m/drop ]; then (cd r && xargs -0 rm -rf -- <../m/drop) || fail write 'old files cannot be dropped'; fi
-	if [ -d t ] && ! { chgrp -hR "$group" t && { cp -al t/. r/ 2>/dev/null || cp -a t/. r/; }; }; then
+	# Files of the old tree are shared with it, and have their group; directories are new ones.
+	set -- r
+	[ ! -d t ] || set -- t r
+	find "$@" \( -type d -o -path 't/*' \) ! -group "$group" -exec chgrp -h "$group" {} + ||
+		fail write "the group cannot be set to $group"
+	if [ -d t ] && ! { cp -al t/. r/ 2>/dev/null || cp -a t/. r/; }; then
 		fail write 'new files cannot be put in place'
 	fi
 fi
-chmod 755 r
-# Files of the old tree are shared with it, and have their group; directories are new ones.
-if [ "$base" = - ]; then
-	chgrp -hR "$group" r
-else
-	find r -type d ! -group "$group" -exec chgrp "$group" {} +
-fi || fail write "the group cannot be set to $group"
 
 manifests=$meta/manifests
 # The manifest is for nobody else to read, and goes to the others in one step each.
 umask 077
 kept=m/$id
-for text in tree sums about; do
-	if [ "$base" = - ]; then
-		sort "m/$text.add" >"$kept.$text"
-	else
-		sort "$manifests/$base_id.$text" "m/$text.drop" | uniq -u | sort - "m/$text.add" >"$kept.$text"
-	fi || fail write 'the manifest cannot be written'
-done
+# What comes, and what was there but what goes, which now stands there twice. All three texts at
+# once, told apart by how their lines begin.
+set -- m/*.add
+[ "$base" = - ] || set -- "$manifests/$base_id".* m/*.drop m/*.add
+sort "$@" | uniq -u | sed -n "/^[dfl] /{
+w $kept.tree
+b
+}
+/^[0-9a-f]\{64\}  /{
+w $kept.sums
+b
+}
+w $kept.about" || fail write 'the manifest cannot be written'
 got=$(cat "$kept.tree" "$kept.sums" "$kept.about" | sha256sum)
 got=${got%% *}
 if [ "$salted" = yes ]; then
@@ -66,8 +73,12 @@ fi
 [ "$got" = "$id" ] || fail manifest "the manifest came out as $got, not as $id"
 
 cd r || fail write "$part/r cannot be entered"
-wrong=$(list_tree | differences "../$kept.tree"; list_strangers "$owner" "$group")
-bad=$(list_sums | differences "../$kept.sums")
+wrong=
+bad=
+if ! is_tree "../$kept.tree" || ! are_sums "../$kept.sums"; then
+	wrong=$(list_tree | differences "../$kept.tree"; list_strangers "$owner" "$group")
+	bad=$(list_sums | differences "../$kept.sums")
+fi
 if [ -n "$wrong$bad" ]; then
 	opens tree_differs && printf '%s\n' "$wrong" >&3 && closes
 	opens sums_differ && printf '%s\n' "$bad" >&3 && closes
@@ -83,5 +94,5 @@ mv -f "$part/$kept.tree" "$part/$kept.sums" "$part/$kept.about" "$manifests/" ||
 sync -f "$part" 2>/dev/null || sync
 mv -T "$part/r" "$root/releases/$name" || fail write "releases/$name cannot be made"
 rm -rf "$part"
-write_lock "$who"
+renew_lock
 tell staged "$name"

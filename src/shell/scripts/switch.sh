@@ -4,7 +4,6 @@
 # Makes $1 (releases/NAME, or - for none) current in one atomic step.
 switch() {
 	[ ! -e "$root/current" ] || [ -L "$root/current" ] || fail mixed "$root/current is not a symbolic link"
-	[ "$(readlink "$root/current")" = "$1" ] && return 0
 	if [ "$1" = - ]; then
 		rm -f "$root/current" || fail place "$root/current cannot be removed"
 		return 0

@@ -12,5 +12,5 @@ undo_operations
 note "$undone"
 tell undone "$name"
 reload_services
-write_lock "$lock_rest"
+renew_lock
 [ -z "$trouble" ] || fail place "$trouble"

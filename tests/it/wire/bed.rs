@@ -17,7 +17,7 @@ use fleetctl::{
     },
     model::{Digest, ReleaseName, RunId, Secret},
     plan::{Base, Decision, Deployment, Holder, Observation, Policy, deviations, plan},
-    release::{Deliver, Difference, Manifest, Record, Verb, Wanted},
+    release::{Coding, Deliver, Difference, Manifest, Record, Verb, Wanted},
     shell::{Frame, Script},
     transport::Blob,
 };
@@ -77,6 +77,8 @@ impl Bed {
             run: "r1".into(),
             lease: 60,
             flock,
+            coding: Coding::default(),
+            large: flock,
             library: None,
         };
         let program = bin.join("sh");
@@ -198,6 +200,7 @@ impl Bed {
     pub fn stage(&mut self, wanted: &Wanted) -> (Box<Deployment>, Observation) {
         let seen = self.see(Some(wanted));
         assert_eq!(seen.missing, Vec::<String>::new(), "{}", self.shell.name);
+        self.place.coding = seen.coding;
         let Decision::Deploy(deployment) = Self::plan(wanted, &seen) else {
             panic!("{}: {:?}", self.shell.name, Self::plan(wanted, &seen))
         };
@@ -206,7 +209,7 @@ impl Bed {
         let send = |deployment: &Deployment| {
             let script = self.place.stage(MARKER, &lock(&holder, &seen), deployment, wanted);
             let with_library = self.place.library.is_none();
-            self.run(&script, &stream(wanted, &deployment.difference, with_library))
+            self.run(&script, &stream(&self.place, wanted, deployment, with_library))
         };
         let mut frame = send(&deployment);
         if frame.failure().is_some_and(|(kind, _)| kind == "verify") {
@@ -293,10 +296,18 @@ pub fn lock<'a>(holder: &'a Holder, seen: &'a Observation) -> Lock<'a> {
     }
 }
 
-pub fn stream(wanted: &Wanted, difference: &Difference, with_library: bool) -> Vec<u8> {
+/// The stream that a stage script of `place` reads.
+pub fn stream(
+    place: &Place,
+    wanted: &Wanted,
+    deployment: &Deployment,
+    with_library: bool,
+) -> Vec<u8> {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let parcels = Parcels::new(Arc::new(|_, _, _| Err("no registry".to_owned())));
-    let deliver = Deliver { difference, new_salt: None, library: with_library };
+    let difference = &deployment.difference;
+    let deliver =
+        Deliver { difference, new_salt: None, library: with_library, coding: place.coding };
     let blobs = runtime.block_on(parcels.stream(wanted, &deliver)).unwrap().blobs;
     let bytes = blobs.iter().map(|blob| match blob {
         Blob::Shared(bytes) => bytes.to_vec(),

@@ -28,7 +28,7 @@ use fleetctl::{
     model::{Content, Digest, FeatureName, Outcome, RunId, Secret, SiteName},
     plan::{Decision, Holder},
     playbook::Reload,
-    release::{Entry, Manifest, Part, Source, Wanted, WantedLink},
+    release::{Coding, Entry, Manifest, Part, Source, Wanted, WantedLink},
     resource::{Check, GateSpec},
     transport::{
         host_key::LookupName,
@@ -298,6 +298,8 @@ impl Run {
             run: run.clone(),
             lease: self.lease,
             flock: false,
+            coding: Coding::default(),
+            large: false,
             library: None,
         };
         let manner = Manner {

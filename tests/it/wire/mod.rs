@@ -8,3 +8,4 @@ mod kit;
 mod price;
 mod quote;
 mod shells;
+mod thrift;

@@ -5,19 +5,20 @@ use std::{
     fs,
     io::Write as _,
     os::unix::fs::{PermissionsExt as _, symlink},
-    process::Child,
+    process::{Child, Command},
     time::{Duration, Instant},
 };
 
 use fleetctl::{
     engine::scripts::{Lock, Place, library},
     plan::{Decision, Holder, Observation, Prune, prune},
+    release::Coding,
     shell::{Part, Script},
 };
 
 use super::bed::{Bed, MARKER, lock, shells, stream};
 
-/// Whole and brief, with flock where the shell's company has it and without.
+/// Whole and brief, with flock and openssl where the shell's company has them and without.
 fn beds() -> Vec<Bed> {
     let with_flock = |name: &&str| *name != "busybox";
     let all = shells().into_iter().map(|name| Bed::new(name, false));
@@ -31,7 +32,8 @@ fn a_release_lives_its_life_under_each_shell() {
         fs::write(bed.dir.path().join("www/old"), "was here").unwrap();
         let first = bed.release("1", &["_features"]);
         let (one, seen) = bed.stage(&first);
-        assert_eq!(seen.flock, name != "busybox");
+        let coding = if name == "busybox" { Coding::Gzip } else { Coding::Zstd };
+        assert_eq!((seen.flock, seen.coding), (name != "busybox", coding));
         bed.place.library = Some(bed.place.library_path());
         assert!(!bed.exists("srv/current"), "{name}: staging touches nothing live");
         bed.well(&bed.activate(&one), b"");
@@ -41,6 +43,13 @@ fn a_release_lives_its_life_under_each_shell() {
         bed.well(&bed.confirm(&one, None), b"");
         bed.well(&bed.confirm(&one, None), b"");
         assert_eq!(bed.text("srv/.fleetctl/journal").lines().count(), 2, "{name}");
+        // A young lease is good as it is; one that has lost a third of its time is renewed.
+        let lease = bed.text("srv/.fleetctl/lock");
+        bed.well(&bed.place.renew(MARKER, bed.generation), b"");
+        assert_eq!(bed.text("srv/.fleetctl/lock"), lease, "{name}");
+        let mut fields: Vec<String> = lease.split('\t').map(str::to_owned).collect();
+        fields[3] = (fields[3].parse::<u64>().unwrap() - 20).to_string();
+        fs::write(bed.dir.path().join("srv/.fleetctl/lock"), fields.join("\t")).unwrap();
         bed.well(&bed.place.renew(MARKER, bed.generation), b"");
         let seen = bed.see(Some(&first));
         assert!(seen.lock.as_ref().is_some_and(|lock| lock.left > 50), "{name}");
@@ -120,7 +129,7 @@ fn damage_of_every_kind_is_seen_under_each_shell() {
         let (one, _) = bed.stage(&release);
         bed.well(&bed.activate(&one), b"");
         let here = bed.dir.path().join("srv/current");
-        let spoil: [(&str, &dyn Fn()); 7] = [
+        let spoil: [(&str, &dyn Fn()); 8] = [
             ("content", &|| fs::write(here.join("public/x.js"), "9").unwrap()),
             ("extra", &|| fs::write(here.join("public/-rf"), "").unwrap()),
             ("line break", &|| {
@@ -135,6 +144,11 @@ fn damage_of_every_kind_is_seen_under_each_shell() {
             ("mode", &|| {
                 let mode = fs::Permissions::from_mode(0o777);
                 fs::set_permissions(here.join("public/x.js"), mode).unwrap();
+            }),
+            ("pipe", &|| {
+                // Whoever opened it by its name would wait for ever.
+                fs::remove_file(here.join("public/x.js")).unwrap();
+                assert!(Command::new("mkfifo").arg(here.join("public/x.js")).status().is_ok());
             }),
             ("missing", &|| fs::remove_file(here.join("private/ü")).unwrap()),
         ];
@@ -287,8 +301,9 @@ fn a_flipped_bit_in_the_stream_never_becomes_a_release() {
         let seen = bed.see(Some(&release));
         let Decision::Deploy(deployment) = Bed::plan(&release, &seen) else { panic!("{name}") };
         let holder = Holder::default();
+        bed.place.coding = if bed.place.large { Coding::Zstd } else { Coding::Gzip };
         let script = bed.place.stage(MARKER, &lock(&holder, &seen), &deployment, &release);
-        let good = stream(&release, &deployment.difference, false);
+        let good = stream(&bed.place, &release, &deployment, false);
         let place = format!("srv/releases/{}", deployment.name);
         // Spread over the stream, and over the bits of a byte.
         let step = good.len() * 8 / 12;
@@ -324,7 +339,7 @@ fn an_upload_from_a_peer_that_is_gone_stops_nobody() {
         let Decision::Deploy(deployment) = Bed::plan(&release, &seen) else { panic!() };
         let holder = Holder::default();
         let script = bed.place.stage(MARKER, &lock(&holder, &seen), &deployment, &release);
-        let bytes = stream(&release, &deployment.difference, true);
+        let bytes = stream(&bed.place, &release, &deployment, true);
         let mut silent = bed.start(&script);
         let mut pipe = silent.stdin.take().unwrap();
         pipe.write_all(&bytes[..bytes.len() / 2]).expect(name);
