@@ -151,13 +151,46 @@ impl fmt::Display for Problems {
 
 impl std::error::Error for Problems {}
 
-/// The candidate that a mistyped word most likely meant, if one is near enough.
+/// The candidate that a mistyped word most likely meant, if one is near enough; else the only one
+/// that begins like it (`acme` for `acme.example`).
 #[must_use]
 pub fn did_you_mean<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let known: Vec<&str> = known.into_iter().collect();
+    near(word, &known).or_else(|| begun(word, &known))
+}
+
+/// The one candidate of which the word is the first part, or nearly. Where there are several, none
+/// is likelier than another.
+fn begun<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
+    const LEAST: usize = 3;
+    let length = word.chars().count();
+    if length < LEAST {
+        return None;
+    }
+    let limit = length / 5;
+    let distance = |candidate: &str| {
+        let parts = candidate.match_indices(['-', '.', '_']);
+        let heads = parts.filter_map(|(end, _)| candidate.get(..end));
+        let near = heads.filter(|head| head.chars().count().abs_diff(length) <= limit);
+        near.map(|head| edit_distance(word, head)).filter(|distance| *distance <= limit).min()
+    };
+    let mut found: Vec<(usize, &str)> =
+        known.iter().filter_map(|candidate| Some((distance(candidate)?, *candidate))).collect();
+    found.sort_unstable();
+    found.dedup();
+    match found.as_slice() {
+        [(_, only)] => Some(only),
+        [(nearest, first), (next, _), ..] if nearest < next => Some(first),
+        _ => None,
+    }
+}
+
+fn near<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
     let length = word.chars().count();
     let limit = (length / 3).max(1);
     known
-        .into_iter()
+        .iter()
+        .copied()
         // Cheap, and spares most of the work where there are thousands of names.
         .filter(|candidate| candidate.chars().count().abs_diff(length) <= limit)
         .map(|candidate| (edit_distance(word, candidate), candidate))
@@ -202,6 +235,17 @@ mod tests {
         assert_eq!(did_you_mean("fomrs", known), Some("forms"));
         assert_eq!(did_you_mean("wrodpres", known), Some("wordpress"));
         assert_eq!(did_you_mean("database", known), None);
+    }
+
+    #[test]
+    fn the_only_one_that_begins_like_the_word_is_offered() {
+        let known = ["acme-tools.example", "shop-a.example", "shop-b.example", "contact-form"];
+        assert_eq!(did_you_mean("acme-tools", known), Some("acme-tools.example"));
+        assert_eq!(did_you_mean("acme", known), Some("acme-tools.example"));
+        assert_eq!(did_you_mean("contat", known), Some("contact-form"));
+        assert_eq!(did_you_mean("shop-b", known), Some("shop-b.example"));
+        assert_eq!(did_you_mean("shop", known), None);
+        assert_eq!(did_you_mean("co", ["co-op"]), None);
     }
 
     #[test]
