@@ -8,9 +8,9 @@ use super::{
     entries::{Entries, OwnFiles, Place, SITES, only},
     entry::{GroupEntry, Named, Shared, SiteEntry},
     hierarchy::reserved,
-    want::unwanted,
+    want::Mentions,
 };
-use crate::model::{FeatureName, GroupName, Position, Problem, Problems, SiteName, yaml::Node};
+use crate::model::{GroupName, Position, Problem, Problems, SiteName, yaml::Node};
 
 /// A file's name, as messages show it, and what it holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -304,23 +304,11 @@ impl Entries {
             let files = own.values().flatten();
             groups.chain(self.sites.iter().map(|site| &site.shared)).chain(files)
         };
-        let mut wanted: BTreeMap<&FeatureName, &Position> = BTreeMap::new();
-        for want in shared_parts().flat_map(|shared| &shared.features.wants) {
-            wanted.entry(&want.feature).or_insert(&want.from.at);
+        let mut mentions = Mentions::default();
+        for shared in shared_parts() {
+            mentions.take(&shared.features);
         }
-        let mut check = |feature: &FeatureName, from, what| {
-            if !wanted.contains_key(feature) {
-                problems.push(unwanted(feature, from, what, &wanted));
-            }
-        };
-        for features in shared_parts().map(|shared| &shared.features) {
-            for opt_out in &features.opt_outs {
-                check(&opt_out.feature, &opt_out.from, "opts out of");
-            }
-            for hold in &features.holds {
-                check(&hold.feature, &hold.from, "holds");
-            }
-        }
+        mentions.unwanted(problems);
     }
 }
 

@@ -1,6 +1,10 @@
 //! What a group or a site says about features: requirements, opt-outs, holds.
 
-use std::{collections::BTreeMap, fmt, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    sync::Arc,
+};
 
 use jiff::civil::Date;
 use semver::Version;
@@ -68,6 +72,15 @@ impl Hold {
         self.until.filter(|until| *until < today)
     }
 
+    /// Until when and why: "until 2027-01-31 (theme clash)"; `None` where neither is said.
+    #[must_use]
+    pub fn terms(&self) -> Option<String> {
+        let until = self.until.map(|until| format!("until {until}"));
+        let reason = self.reason.as_ref().map(|why| format!("({why})"));
+        let terms: Vec<String> = until.into_iter().chain(reason).collect();
+        (!terms.is_empty()).then(|| terms.join(" "))
+    }
+
     /// Its last day, if that is today or within so many days from it.
     #[must_use]
     pub fn ends_within(&self, days: i32, today: Date) -> Option<Date> {
@@ -82,6 +95,8 @@ pub(super) struct Features {
     pub wants: Vec<Arc<Want>>,
     pub opt_outs: Vec<Arc<OptOut>>,
     pub holds: Vec<Arc<Hold>>,
+    /// What is wanted in words that could not be read: that is told, and nothing that follows.
+    pub unread: Vec<FeatureName>,
 }
 
 impl Features {
@@ -98,6 +113,7 @@ impl Features {
         self.wants.extend(more.wants);
         self.opt_outs.extend(more.opt_outs);
         self.holds.extend(more.holds);
+        self.unread.extend(more.unread);
     }
 
     /// Reads `features: { contact-form: "^2.1", popup: false }`, or a list of names.
@@ -118,7 +134,10 @@ impl Features {
         for (key, node) in node.map(problems).unwrap_or_default() {
             let feature = key.parsed::<FeatureName>(problems);
             let wish = wish(node, problems);
-            let (Some(feature), Some(wish)) = (feature, wish) else { continue };
+            let (Some(feature), Some(wish)) = (feature.clone(), wish) else {
+                self.unread.extend(feature);
+                continue;
+            };
             let from = Origin { who: who.clone(), at: key.at.clone() };
             match wish {
                 Wish::Have(requirement) => {
@@ -216,24 +235,107 @@ fn date(node: &Node, problems: &mut Problems) -> Option<Date> {
     read
 }
 
-/// The problem of naming a feature that nobody in the inventory wants. Which of two like names is
-/// the mistyped one cannot be told from here: both places are.
-pub(super) fn unwanted(
-    feature: &FeatureName,
-    from: &Origin,
-    what: &str,
-    wanted: &BTreeMap<&FeatureName, &Position>,
-) -> Problem {
-    let key = Key { at: from.at.clone(), text: feature.to_string(), is_number: false };
-    let message = format!("{what} `{feature}`, but no group and no site wants that feature");
-    let problem = key.problem(message);
-    let near = did_you_mean(feature.as_str(), wanted.keys().map(|name| name.as_str()));
-    match wanted.iter().find(|(name, _)| Some(name.as_str()) == near) {
-        Some((name, at)) => {
-            problem.hint(format!("{at} wants `{name}`: which of the two names is meant?"))
+/// What is said of features in a whole inventory, by name: to find names that are mistyped.
+#[derive(Debug, Default)]
+pub(super) struct Mentions<'f> {
+    /// Where each is wanted.
+    wanted: BTreeMap<&'f FeatureName, BTreeSet<&'f Position>>,
+    /// Where each is opted out of or held, and which of the two.
+    refused: BTreeMap<&'f FeatureName, BTreeMap<&'f Position, &'static str>>,
+    /// What somebody wants in words that could not be read.
+    unread: BTreeSet<&'f FeatureName>,
+}
+
+impl<'f> Mentions<'f> {
+    pub fn take(&mut self, features: &'f Features) {
+        for want in &features.wants {
+            self.wanted.entry(&want.feature).or_default().insert(&want.from.at);
         }
-        None => problem,
+        for out in &features.opt_outs {
+            self.refused.entry(&out.feature).or_default().insert(&out.from.at, "opts out of");
+        }
+        for hold in &features.holds {
+            self.refused.entry(&hold.feature).or_default().insert(&hold.from.at, "holds");
+        }
+        self.unread.extend(&features.unread);
     }
+
+    /// The problems of opting out of, or holding, what nobody in the inventory wants. Which of two
+    /// like names is the mistyped one cannot be known from here: both places are told, and the
+    /// name that is written at fewer places is taken to be the one.
+    pub fn unwanted(&self, problems: &mut Problems) {
+        for (name, places) in &self.refused {
+            if self.wanted.contains_key(name) || self.unread.contains(name) {
+                continue;
+            }
+            match self.near(name) {
+                Some((near, wants)) if self.places(near) < places.len() => {
+                    let near_at = wants.iter().next();
+                    problems.0.extend(near_at.map(|at| mistyped_want(near, at, name, places)));
+                }
+                near => {
+                    let at = near.and_then(|(near, wants)| Some((near, *wants.iter().next()?)));
+                    for (place, what) in places {
+                        problems.push(unwanted(name, place, what, at));
+                    }
+                }
+            }
+        }
+    }
+
+    fn near(&self, name: &FeatureName) -> Option<(&'f FeatureName, &BTreeSet<&'f Position>)> {
+        let near = did_you_mean(name.as_str(), self.wanted.keys().map(|name| name.as_str()))?;
+        let mut wanted = self.wanted.iter();
+        wanted.find(|(name, _)| name.as_str() == near).map(|(name, places)| (*name, places))
+    }
+
+    /// At how many places a name is written.
+    fn places(&self, name: &FeatureName) -> usize {
+        let wanted = self.wanted.get(name).map_or(0, BTreeSet::len);
+        wanted + self.refused.get(name).map_or(0, BTreeMap::len)
+    }
+}
+
+const BOTH: &str = "one of the two names may be mistyped: look at both places";
+
+/// The problem of a want, where the like name is written at more places.
+fn mistyped_want(
+    feature: &FeatureName,
+    at: &Position,
+    other: &FeatureName,
+    places: &BTreeMap<&Position, &str>,
+) -> Problem {
+    let first = places.iter().next();
+    let first = first.map(|(place, what)| format!("{place} {what}")).unwrap_or_default();
+    let more = match places.len() {
+        2 => " (and one more place)".to_owned(),
+        count => format!(" (and {} more places)", count.saturating_sub(1)),
+    };
+    let message = format!(
+        "wants `{feature}`, while {first} `{other}`{more}, which no group and no site wants"
+    );
+    key(feature, at).problem(message).hint(BOTH)
+}
+
+/// The problem of an opt-out or a hold, and the place that wants a like name.
+fn unwanted(
+    feature: &FeatureName,
+    at: &Position,
+    what: &str,
+    near: Option<(&FeatureName, &Position)>,
+) -> Problem {
+    let message = format!("{what} `{feature}`, but no group and no site wants that feature");
+    match near {
+        Some((name, other)) => {
+            let message = format!("{message}, while {other} wants `{name}`");
+            key(feature, at).problem(message).hint(BOTH)
+        }
+        None => key(feature, at).problem(message),
+    }
+}
+
+fn key(feature: &FeatureName, at: &Position) -> Key {
+    Key { at: at.clone(), text: feature.to_string(), is_number: false }
 }
 
 #[cfg(test)]
