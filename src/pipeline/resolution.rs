@@ -3,7 +3,7 @@
 //! `deploy` and its like read the lock and ask the registry for nothing that is in it; `lock`
 //! lists the registry and makes the next lock. Neither writes a file: that is the door's.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::civil::Date;
 use semver::Version;
@@ -11,12 +11,16 @@ use semver::Version;
 use super::{Fleet, LoadError};
 use crate::{
     feature::{
-        self, Ask, AskedSet, Catalog, Choice, Moves, OptOut, Present, Resolution, Solved, Through,
-        Update, requirement_sets,
+        self, Ask, AskedSet, Catalog, Choice, Moves, OptOut, Present, Published, Resolution,
+        Solved, Through, Update, requirement_sets,
     },
     inventory::{LayerName, Site},
     model::{Digest, FeatureName, Position, Problem, Problems, SiteName, listed},
+    registry::read_source,
 };
+
+/// Versions and names that a hint lists at most.
+const SHOWN: usize = 8;
 
 /// Which versions sites get, and whether the lock knew.
 #[derive(Debug, Clone, Default)]
@@ -43,7 +47,7 @@ impl Fleet {
     /// A registry that cannot be read, requirements that cannot be met, and, where only what is
     /// locked may be deployed ([`Fleet::locked`]), everything that is not.
     pub fn resolve(&self, sites: &[SiteName]) -> Result<Resolved, LoadError> {
-        let sets = requirement_sets(&self.asks(sites, None));
+        let sets = self.asked(sites, None);
         let Some(lock) = &self.lock else {
             if self.locked && !sets.is_empty() {
                 return Err(LoadError::Wrong(self.never_locked().into()));
@@ -87,19 +91,65 @@ impl Fleet {
             self.inventory.sites().iter().map(|site| site.name.clone()).collect();
         let catalog = self.registry.catalog()?;
         self.still_published(&catalog, updates)?;
-        let sets = requirement_sets(&self.asks(&sites, Some(today)));
+        self.are_known(&catalog, updates).map_err(LoadError::NoTarget)?;
+        self.are_there(&catalog, updates)?;
+        let sets = self.asked(&sites, Some(today));
         let resolution = feature::resolve(sets, &catalog, self.lock.as_ref(), updates)?;
         let mut problems = Problems::default();
         let known: BTreeSet<&FeatureName> =
             resolution.sets.iter().flat_map(|solved| solved.gets.keys()).collect();
         for feature in updates.iter().filter_map(|update| update.feature.as_ref()) {
             if !known.contains(feature) {
-                let problem = Problem::new(format!("--update {feature}: no site has it"));
-                let names = known.iter().map(|known| known.as_str());
-                problems.push(problem.suggest(feature.as_str(), names));
+                problems.push(no_site_has(feature, &known, &catalog));
             }
         }
         problems.or(resolution).map_err(LoadError::NoTarget)
+    }
+
+    /// A name that is nowhere is told before anything else that may be wrong.
+    fn are_known(&self, catalog: &Catalog, updates: &[Update]) -> Result<(), Problems> {
+        let wants = self.inventory.sites().iter().flat_map(|site| &site.wants);
+        let locked = self.lock.iter().flat_map(|lock| lock.features.keys());
+        let known: BTreeSet<&FeatureName> = wants.map(|want| &want.feature).chain(locked).collect();
+        let names = updates.iter().filter_map(|update| update.feature.as_ref());
+        let unknown = names.filter(|name| !known.contains(name) && !catalog.contains_key(*name));
+        Problems(unknown.map(|name| no_site_has(name, &known, catalog)).collect()).or(())
+    }
+
+    /// An update to what there is no version of is a slip of whoever typed it, and not a conflict
+    /// of those who have the feature.
+    fn are_there(&self, catalog: &Catalog, updates: &[Update]) -> Result<(), Problems> {
+        let mut problems = Problems::default();
+        for update in updates {
+            let (Some(feature), Some(requirement)) = (&update.feature, &update.requirement) else {
+                continue;
+            };
+            let Some(published) = catalog.get(feature) else { continue };
+            if published.keys().any(|version| requirement.matches(version)) {
+                continue;
+            }
+            let why = match Version::parse(requirement.as_str()) {
+                Ok(version) => format!("{version} was never published"),
+                Err(_) => "no published version satisfies that".to_owned(),
+            };
+            let problem = Problem::new(format!("--update {feature}@{requirement}: {why}"));
+            let is_draft = self.draft(feature).is_some_and(|own| requirement.matches(&own));
+            let first = if is_draft {
+                format!("publish it first: fleetctl feature publish {feature}; ")
+            } else {
+                String::new()
+            };
+            problems.push(problem.hint(first + &newest_of(feature, published)));
+        }
+        problems.or(())
+    }
+
+    /// The version of a feature in the project, if it is sound: what is not is `validate`'s affair.
+    fn draft(&self, feature: &FeatureName) -> Option<Version> {
+        let features = self.project.features().ok()?;
+        let (name, path) = features.into_iter().find(|(name, _)| name == feature)?;
+        let source = read_source(&path, &format!("features/{name}")).ok()?;
+        Some(source.feature.version)
     }
 
     /// What a new lock changes, site by site.
@@ -162,6 +212,23 @@ impl Fleet {
     pub fn asks(&self, sites: &[SiteName], today: Option<Date>) -> Vec<Ask> {
         let found = sites.iter().filter_map(|name| self.inventory.site(name.as_str()));
         found.map(|site| ask(site, today)).collect()
+    }
+
+    /// The same, joined, with the terms of the holds.
+    fn asked(&self, sites: &[SiteName], today: Option<Date>) -> Vec<AskedSet> {
+        let mut sets = requirement_sets(&self.asks(sites, today));
+        for set in &mut sets {
+            let found = set.sites.iter().filter_map(|name| self.inventory.site(name.as_str()));
+            for hold in found.flat_map(|site| site.holds.values()) {
+                // Of several holds that say the same of a set's sites the first is told.
+                let is_told =
+                    set.holds.get(&hold.feature).is_some_and(|(at, _)| *at == hold.from.at);
+                if let Some(terms) = hold.terms().filter(|_| is_told) {
+                    set.terms.insert(hold.feature.clone(), terms);
+                }
+            }
+        }
+        sets
     }
 
     /// What a site has as far as can be told without the registry: what is locked for it, else
@@ -237,6 +304,39 @@ impl Fleet {
     pub fn lock_name(&self) -> String {
         self.project.lock_name(&self.environment)
     }
+}
+
+/// What to say of an update of a feature that no site has.
+fn no_site_has(
+    feature: &FeatureName,
+    known: &BTreeSet<&FeatureName>,
+    catalog: &Catalog,
+) -> Problem {
+    let problem = Problem::new(format!("--update {feature}: no site has it"));
+    if catalog.contains_key(feature) {
+        return problem.hint(
+            "it is published, and nobody wants it: give it to a group or a site under `features`",
+        );
+    }
+    let near = problem.suggest(feature.as_str(), known.iter().map(|known| known.as_str()));
+    if near.hint.is_some() || known.is_empty() {
+        return near;
+    }
+    let names: Vec<&str> = known.iter().take(SHOWN).map(|known| known.as_str()).collect();
+    let more = if known.len() > SHOWN { ", … (all: fleetctl feature list)" } else { "" };
+    near.hint(format!("sites have {}{more}", names.join(", ")))
+}
+
+/// "published of popup: 1.0.0, 2.1.0": the newest few.
+fn newest_of(feature: &FeatureName, published: &BTreeMap<Version, Published>) -> String {
+    let newest = published.iter().rev().take(SHOWN).map(|(version, found)| match found.yanked {
+        Some(_) => format!("{version} (yanked)"),
+        None => version.to_string(),
+    });
+    let mut newest: Vec<String> = newest.collect();
+    newest.reverse();
+    let older = if published.len() > SHOWN { "…, " } else { "" };
+    format!("published of {feature}: {older}{}", newest.join(", "))
 }
 
 fn ask(site: &Site, today: Option<Date>) -> Ask {

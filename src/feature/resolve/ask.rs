@@ -106,6 +106,9 @@ pub struct AskedSet {
     pub opt_outs: BTreeMap<FeatureName, Position>,
     /// Where holds are written, and whether their time is over.
     pub holds: BTreeMap<FeatureName, (Position, bool)>,
+    /// Until when and why a feature is held, in words: "until 2027-01-31 (their own form)". Said
+    /// in messages, and otherwise of no account; empty until the caller knows.
+    pub terms: BTreeMap<FeatureName, String>,
 }
 
 impl AskedSet {
@@ -136,6 +139,7 @@ pub fn requirement_sets(asks: &[Ask]) -> Vec<AskedSet> {
             asked: Asked::new(),
             opt_outs: BTreeMap::new(),
             holds: BTreeMap::new(),
+            terms: BTreeMap::new(),
         });
         known.join(ask);
     }

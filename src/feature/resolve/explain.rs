@@ -240,7 +240,10 @@ impl Telling<'_, '_> {
         let now = self.case.now(number);
         let is_one = asked.len() == 1 && now.is_none();
         let by_hand = now.map(|now| (now.to_string(), format!("by `lock --update {name}@{now}`")));
-        let lines = columns(asked.into_iter().chain(by_hand));
+        let mut lines = columns(asked.into_iter().chain(by_hand));
+        if let Some(held) = self.held(number) {
+            let _ = write!(lines, "\n    {held}");
+        }
         let message = if is_one {
             format!("no published version of {name} will do: {wants}{lines}")
         } else {
@@ -259,7 +262,12 @@ impl Telling<'_, '_> {
         let requirements = self.case.asked.set.wants.get(name);
         let all = || requirements.into_iter().flatten();
         // What everybody would take, if only it could be chosen.
-        let agreed = feature.which(|version| all().all(|asked| asked.matches(version)));
+        let agreed = if self.case.is_held(number) {
+            // Then the hold decides, and nothing that is asked.
+            Span::of(self.case.asked.held(name).and_then(|held| feature.place(held)))
+        } else {
+            self.case.wanted(number, feature)
+        };
         for place in feature.newest_in(&agreed) {
             let Some((version, _)) = feature.at(place) else { continue };
             match self.case.fit(number, place) {
@@ -271,8 +279,9 @@ impl Telling<'_, '_> {
                 Err(Unfit::Platform(platforms)) => {
                     let platforms: Vec<_> = platforms.iter().map(|known| known.as_str()).collect();
                     let own = self.case.asked.set.platform.map_or("", |own| own.as_str());
+                    let also = if self.case.is_held(number) { "lift the hold, " } else { "" };
                     return format!(
-                        "{version} would do, and is for {} alone, while {} {} {own}. Publish one for {own}, or opt out with `features: {{ {name}: false }}`",
+                        "{version} would do, and is for {} alone, while {} {} {own}. Publish one for {own}, {also}or opt out with `features: {{ {name}: false }}`",
                         platforms.join(" and "),
                         if self.who.is_one { "this site" } else { "these sites" },
                         self.who.are(),
@@ -284,20 +293,28 @@ impl Telling<'_, '_> {
                 _ => {}
             }
         }
-        let is_hopeless = |asked: &Requirement| {
-            let span = feature.matching(asked);
-            feature.newest_in(&span).all(|place| self.case.fit(number, place).is_err())
-        };
-        let hopeless: Vec<&str> =
-            all().filter(|asked| is_hopeless(asked)).map(Requirement::as_str).collect();
-        if hopeless.is_empty() {
-            let first = if self.who.first.is_empty() { "the site" } else { &self.who.first };
-            format!(
-                "each alone could be satisfied: change one, or opt out with `features: {{ {name}: false }}` at {first}"
-            )
-        } else {
-            format!("nothing published satisfies {}", hopeless.join(", "))
+        let hopeless =
+            all().filter(|asked| feature.newest_in(&feature.matching(asked)).next().is_none());
+        let hopeless: Vec<&str> = hopeless.map(Requirement::as_str).collect();
+        if !hopeless.is_empty() {
+            return format!("nothing published satisfies {}", hopeless.join(", "));
         }
+        // What is there, and would do for one of them, and still cannot be had.
+        for asked in all() {
+            let found: Vec<Place> = feature.newest_in(&feature.matching(asked)).collect();
+            if found.iter().all(|place| self.case.fit(number, *place).is_err()) {
+                let why = self.unfit(number, feature, found).join("; ");
+                return format!("what satisfies {asked} cannot be chosen: {why}");
+            }
+        }
+        let whose = if self.who.is_one {
+            format!("at {}", self.who.first)
+        } else {
+            "at each of these sites, or in a group of theirs".to_owned()
+        };
+        format!(
+            "each alone could be satisfied: change one, or opt out with `features: {{ {name}: false }}` {whose}"
+        )
     }
 
     /// "2.1.4 and 2.2.0"; many as "1.0.0 to 2.9.0 (14 versions)".
@@ -327,8 +344,13 @@ impl Telling<'_, '_> {
         if feature.versions.is_empty() {
             return format!("no version of {name} was ever published");
         }
+        let is_named = |version: &Version| {
+            let mut wants = self.case.asked.set.wants.get(name).into_iter().flatten();
+            !version.pre.is_empty() && wants.any(|asked| asked.matches(version))
+        };
         let show = |(version, published): &(&Version, &Published)| match published.yanked {
             Some(_) => format!("{version} (yanked)"),
+            None if is_named(version) => format!("{version} (a pre-release)"),
             None if !version.pre.is_empty() => {
                 format!("{version} (a pre-release: ask for it by name)")
             }

@@ -251,6 +251,37 @@ impl<'c> Case<'c> {
         feature.newest_in(&span).filter(|place| self.fit(number, *place).is_ok()).collect()
     }
 
+    /// The versions that all who ask for a feature themselves would take.
+    pub fn wanted(&self, number: Number, feature: &Listed<'_>) -> Span {
+        let requirements = self.asked.set.wants.get(feature.name);
+        requirements.map_or_else(Span::full, |all| self.agreed(number, feature, all))
+    }
+
+    /// The same set as if these features were not held, to see what a hold stands in the way of.
+    pub fn without_holds(&self, free: &BTreeSet<Number>) -> Self {
+        let mut case = self.clone();
+        case.held.retain(|number, _| !free.contains(number));
+        for (name, requirements) in &self.asked.set.wants {
+            let number = self.world.number(name).filter(|number| free.contains(number));
+            let found = number.and_then(|number| Some((number, self.world.feature(number)?)));
+            if let Some((number, feature)) = found {
+                let span = case.agreed(number, feature, requirements);
+                case.rooted.insert(number, span);
+            }
+        }
+        case
+    }
+
+    /// Whether a hold that is not over decides the version of this feature.
+    pub fn is_held(&self, number: Number) -> bool {
+        self.held.contains_key(&number)
+    }
+
+    /// What holds that are not over decide.
+    pub fn held(&self) -> BTreeSet<Number> {
+        self.held.keys().copied().collect()
+    }
+
     /// The requirement of `lock --update F@REQ`, if it is about this feature.
     pub fn now(&self, number: Number) -> Option<&'c Requirement> {
         self.now.get(&number).copied()

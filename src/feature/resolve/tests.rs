@@ -13,6 +13,7 @@ use crate::{
 };
 
 mod against;
+mod holds;
 mod worlds;
 
 fn at(line: u32) -> Position {

@@ -113,10 +113,18 @@ fn what_cannot_be_updated_is_told() {
     assert_eq!(
         said(&["lock", "--update", "contact-form@^3"], 3),
         "\
+error: --update contact-form@^3: no published version satisfies that
+  hint: published of contact-form: 2.1.4
+"
+    );
+    publish(&stage, "contact-form", "3.0.0", "");
+    assert_eq!(
+        said(&["lock", "--update", "contact-form@^3"], 3),
+        "\
 error: no published version of contact-form satisfies everybody: acme.example, shop[01:03].example (4 sites) want
     ^2.1  through group forms, inventory/sites.yml:3:24
     ^3    by `lock --update contact-form@^3`
-  hint: change what the groups require, or update to a version that they allow; published of contact-form: 2.1.4
+  hint: change what the groups require, or update to a version that they allow; published of contact-form: 2.1.4, 3.0.0
 "
     );
     assert!(!stage.path("fleet.lock").exists());

@@ -12,11 +12,12 @@ use super::{
     super::{
         solve::Unfit,
         span::{Place, Span},
-        world::{Link, Number},
+        world::{Link, Listed, Number},
     },
     Fact, Telling, columns,
 };
 use crate::model::Problem;
+use semver::Version;
 
 /// The facts as somebody would follow them: from each feature that is asked for to what it needs.
 fn in_order(facts: &[Fact]) -> Vec<&Fact> {
@@ -66,6 +67,7 @@ impl Telling<'_, '_> {
         };
         message.push_str(&columns(asked));
         let mut lines: Vec<String> = ordered.iter().flat_map(|fact| self.told(fact)).collect();
+        lines.extend(self.holds(&ordered));
         lines.extend(self.disputed(facts).into_iter().map(|number| self.available(number)));
         let mut told = BTreeSet::new();
         for line in lines.iter().filter(|line| told.insert(line.as_str())) {
@@ -80,13 +82,68 @@ impl Telling<'_, '_> {
 
     /// The facts alone, each a sentence.
     pub(super) fn in_brief(&self, facts: &[Fact]) -> Vec<String> {
-        let ordered = in_order(facts).into_iter().filter(|fact| match fact {
+        let mut ordered = in_order(facts);
+        ordered.retain(|fact| match fact {
             Fact::Nothing(number, _) => Some(*number) != self.tried,
             _ => true,
         });
         let mut told = BTreeSet::new();
-        let lines = ordered.flat_map(|fact| self.told(fact));
+        let lines = ordered.iter().flat_map(|fact| self.told(fact)).chain(self.holds(&ordered));
         lines.filter(|line| told.insert(line.clone())).collect()
+    }
+
+    /// What is asked for and held: then the hold decides, and not what is required.
+    fn holds(&self, facts: &[&Fact]) -> Vec<String> {
+        let held = facts.iter().filter_map(|fact| match fact {
+            Fact::Wants(number) if Some(*number) != self.tried => self.held(*number),
+            _ => None,
+        });
+        held.collect()
+    }
+
+    /// "contact-form is held at 2.1.4 until 2027-01-31 (theme clash), inventory/sites.yml:7:3".
+    pub(super) fn held(&self, number: Number) -> Option<String> {
+        let name = self.listed(number)?.name;
+        let version = self.case.asked.held(name)?;
+        let terms = self.case.asked.terms.get(name).map(|terms| format!(" {terms}"));
+        let at = self.case.asked.holds.get(name).map(|(at, _)| format!(", {at}"));
+        let (terms, at) = (terms.unwrap_or_default(), at.unwrap_or_default());
+        Some(format!("{name} is held at {version}{terms}{at}"))
+    }
+
+    /// The fewest holds that could be lifted to end the conflict, and what would then be chosen.
+    fn liftable(&self, facts: &[Fact]) -> Option<Vec<(&str, Option<&Version>)>> {
+        let solved_without = |free: &BTreeSet<Number>| self.case.without_holds(free).solve().ok();
+        let of_facts = facts.iter().filter_map(|fact| match fact {
+            Fact::Wants(number) | Fact::Nothing(number, _) if self.case.is_held(*number) => {
+                Some(BTreeSet::from([*number]))
+            }
+            _ => None,
+        });
+        let of_facts: BTreeSet<BTreeSet<Number>> = of_facts.collect();
+        if of_facts.is_empty() {
+            return None;
+        }
+        let free =
+            of_facts.into_iter().find(|free| solved_without(free).is_some()).or_else(|| {
+                // The proof stops at the first hold that makes it impossible: there may be more.
+                let mut free = self.case.held();
+                solved_without(&free)?;
+                for number in self.case.held() {
+                    free.remove(&number);
+                    if solved_without(&free).is_none() {
+                        free.insert(number);
+                    }
+                }
+                Some(free)
+            })?;
+        let solution = solved_without(&free)?;
+        let freed = free.into_iter().map(|number| {
+            let place = solution.get(&number);
+            let chosen = place.and_then(|place| self.listed(number)?.at(*place));
+            (self.name(number), chosen.map(|(version, _)| version))
+        });
+        Some(freed.collect())
     }
 
     /// Features of which it matters what there is: several ask for them, or nothing is what one
@@ -162,6 +219,8 @@ impl Telling<'_, '_> {
             let versions = self.versions(feature, &places);
             let is_all =
                 !possible.is_empty() && places.len() == possible.len() && self.tried != Some(from);
+            // Others would do as well, were it not for the hold, which is a fact of its own.
+            let is_all = is_all && !self.case.is_held(from);
             let is_asked = self.case.asked.set.wants.contains_key(name);
             let kind = if is_asked { "that would do" } else { "to be had" };
             let subject = match (is_all, places.len()) {
@@ -185,15 +244,23 @@ impl Telling<'_, '_> {
         if feature.versions.is_empty() {
             return vec![format!("no version of {name} was ever published")];
         }
-        let set = self.case.asked;
+        let lines = self.unfit(number, feature, feature.newest_in(span));
+        if lines.is_empty() { vec![self.available(number)] } else { lines }
+    }
+
+    /// Why each of these versions may not be chosen, where that is so: a line for each reason.
+    pub(super) fn unfit(
+        &self,
+        number: Number,
+        feature: &Listed<'_>,
+        places: impl IntoIterator<Item = Place>,
+    ) -> Vec<String> {
+        let (name, set) = (feature.name, self.case.asked);
         let mut reasons: BTreeMap<Unfit<'_>, Vec<Place>> = BTreeMap::new();
-        for place in feature.newest_in(span) {
+        for place in places {
             if let Err(why) = self.case.fit(number, place) {
                 reasons.entry(why).or_default().push(place);
             }
-        }
-        if reasons.is_empty() {
-            return vec![self.available(number)];
         }
         let lines = reasons.into_iter().map(|(why, mut places)| {
             places.sort_unstable();
@@ -204,12 +271,7 @@ impl Telling<'_, '_> {
                     let at = set.opt_outs.get(name).map(|at| format!(", {at}"));
                     format!("{name} is opted out of{}", at.unwrap_or_default())
                 }
-                Unfit::Held => {
-                    let at = set.holds.get(name).map(|(at, _)| format!(", {at}"));
-                    let version = set.set.holds.get(name).map(ToString::to_string);
-                    let version = version.unwrap_or_default();
-                    format!("{name} is held at {version}{}", at.unwrap_or_default())
-                }
+                Unfit::Held => self.held(number).unwrap_or_default(),
                 Unfit::Platform(platforms) => {
                     let platforms: Vec<_> = platforms.iter().map(|known| known.as_str()).collect();
                     let own = set.set.platform.map_or("", |own| own.as_str());
@@ -227,6 +289,21 @@ impl Telling<'_, '_> {
     }
 
     fn way_out(&self, facts: &[Fact]) -> String {
+        if let Some(freed) = self.liftable(facts) {
+            let names: Vec<&str> = freed.iter().map(|(name, _)| *name).collect();
+            let versions = freed.iter().filter_map(|(name, to)| Some(format!("{name} {}", (*to)?)));
+            let versions: Vec<String> = versions.collect();
+            let (hold, it) = if names.len() == 1 { ("hold", "it") } else { ("holds", "them") };
+            let names = names.join(" and ");
+            return if versions.is_empty() {
+                format!("lift the {hold} of {names}, or require versions that go with {it}")
+            } else {
+                let versions = versions.join(" and ");
+                format!(
+                    "lift the {hold} of {names}, or move {it}: with {versions} all would go together; or require versions that go with {it}"
+                )
+            };
+        }
         let unfit = facts.iter().find_map(|fact| {
             let Fact::Nothing(number, span) = fact else { return None };
             let feature = self.listed(*number)?;

@@ -2,7 +2,7 @@
 
 use super::*;
 
-fn world(features: &[(&str, &[(&str, &str)])]) -> Catalog {
+pub(super) fn world(features: &[(&str, &[(&str, &str)])]) -> Catalog {
     let each = features.iter().map(|(name, versions)| {
         let versions = versions.iter().map(|(text, words)| {
             let version: Version = text.parse().unwrap();
