@@ -168,14 +168,18 @@ impl Fleet {
                 .filter(|(known, _)| *known == key)
                 .map(|(_, value)| value.as_str())
                 .collect();
-            if values.is_empty() {
-                return Some(problem.suggest(key.as_str(), all.map(|(known, _)| known.as_str())));
+            if values.contains(value.as_str()) {
+                continue;
             }
-            if !values.contains(value.as_str()) {
-                return Some(problem.suggest(value, values));
+            let near = problem.suggest(value, values);
+            if near.hint.is_some() {
+                return Some(near);
             }
+            // Somebody may have the same slip in the key: then it is not what was meant.
+            let others = all.filter(|(known, _)| *known != key);
+            return Some(near.suggest(key.as_str(), others.map(|(known, _)| known.as_str())));
         }
-        Some(problem)
+        Some(problem.hint("each of these tags is some site's, and no site has all of them"))
     }
 
     /// The one play that these sites belong to, and those of them it is for.

@@ -55,11 +55,12 @@ pub fn run(args: &Args, door: &Door) -> Outcome {
         if topics.is_empty() {
             let problem = Problem::new(format!("nothing sets `{key}` for {}", site.name));
             let known = names.iter().map(String::as_str);
-            let problem = match &versions {
-                Versions::Known { .. } => problem,
-                _ => problem.hint("which versions it gets is not known, and so not what its features fall back on"),
-            };
-            return Err(Failure::usage(problem.suggest(key, known)));
+            let near = problem.suggest(key, known);
+            return Err(Failure::usage(match (&near.hint, &versions) {
+                (Some(_), _) => near,
+                (None, Versions::Known { .. }) => near.hint(format!("all that holds for it: fleetctl inventory explain {}", site.name)),
+                (None, _) => near.hint("which versions it gets is not known, and so not what its features fall back on"),
+            }));
         }
     }
     let conflicts = versions.conflicts(site);
@@ -134,7 +135,11 @@ pub fn find<'a>(inventory: &'a Inventory, name: &str) -> Result<&'a Site, Failur
                 "that is a group: `fleetctl inventory list --group {name}` lists its sites"
             ))
         } else {
-            problem.suggest(name, known)
+            let near = problem.suggest(name, known);
+            match near.hint {
+                Some(_) => near,
+                None => near.hint("all that there are: fleetctl inventory list"),
+            }
         })
     })
 }
