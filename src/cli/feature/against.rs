@@ -77,7 +77,6 @@ impl Doubt<'_> {
 
 /// "the hold until 2027-01-31 (theme clash), inventory/sites.yml:7:3".
 pub fn hold_said(hold: &Hold) -> String {
-    let until = hold.until.map(|until| format!(" until {until}")).unwrap_or_default();
-    let reason = hold.reason.as_ref().map(|why| format!(" ({why})")).unwrap_or_default();
-    format!("the hold{until}{reason}, {}", hold.from.at)
+    let terms = hold.terms().map(|terms| format!(" {terms}")).unwrap_or_default();
+    format!("the hold{terms}, {}", hold.from.at)
 }

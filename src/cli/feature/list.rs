@@ -48,7 +48,11 @@ pub fn run(args: &Args, door: &Door) -> Outcome {
             let Some(found) = names.iter().find(|known| known.as_str() == name) else {
                 let problem = Problem::new(format!("there is no feature `{name}`"));
                 let known = names.into_iter().map(FeatureName::as_str);
-                return Err(Failure::usage(problem.suggest(name, known)));
+                let near = problem.suggest(name, known);
+                return Err(Failure::usage(match near.hint {
+                    Some(_) => near,
+                    None => near.hint("all that there are: fleetctl feature list"),
+                }));
             };
             vec![found]
         }
@@ -184,7 +188,7 @@ fn drafts(project: &Project) -> Result<BTreeMap<FeatureName, (Version, String)>,
 }
 
 /// Each problem in its first words; `more` tells the rest.
-fn in_short(problems: &Problems, more: &str) -> Vec<String> {
+pub(super) fn in_short(problems: &Problems, more: &str) -> Vec<String> {
     let first = |problem: &Problem| {
         let first = problem.message.lines().next().unwrap_or_default().trim_end_matches(':');
         let first = first.trim_end_matches(" wants").trim_end_matches(" want");

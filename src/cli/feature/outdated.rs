@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::{
     cli::{Door, Outcome, exit, flags::HostFlags, visit},
-    feature::Update,
+    feature::{Against, Solved, Trials, Update},
     model::{FeatureName, SiteName},
     report::{Line, Table, Tone},
 };
@@ -30,6 +30,45 @@ struct Row {
     hold_ended: Option<Date>,
     /// Whether what the sites have was yanked.
     is_yanked: bool,
+    /// What keeps newer ones from fitting, where none fits that is free to move.
+    obstacle: Option<Obstacle>,
+}
+
+/// What stands in the way of all newer versions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Obstacle {
+    /// Somebody asks for another one.
+    Requirements,
+    /// They are for other platforms.
+    Platform,
+    /// Other features: their requirements, holds and opt-outs.
+    Others,
+}
+
+impl Obstacle {
+    /// The last one that is found is the nearest to be overcome: what others keep back would do
+    /// for all that is asked of the feature itself.
+    fn of(trials: &Trials<'_>, solved: &Solved, feature: &FeatureName) -> Option<Self> {
+        let mut nearest = None;
+        for (_, against) in trials.newer(solved, feature) {
+            let found = match against {
+                Against::Yanked(_) | Against::PreRelease => continue,
+                Against::Asked { .. } => Self::Requirements,
+                Against::Platforms(_) => Self::Platform,
+                Against::Impossible(_) | Against::Possible(_) => return Some(Self::Others),
+            };
+            nearest = nearest.max(Some(found));
+        }
+        nearest
+    }
+
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Requirements => "requirements",
+            Self::Platform => "platform",
+            Self::Others => "other features",
+        }
+    }
 }
 
 /// Compares.
@@ -44,10 +83,12 @@ pub fn run(_: &Args, door: &Door) -> Outcome {
     let fitting: BTreeMap<_, _> =
         newest.sets.iter().map(|solved| (&solved.asked.set, solved)).collect();
     let catalog = fleet.registry.catalog()?;
+    let trials = Trials::new(&catalog, None);
     let mut rows: BTreeMap<Row, BTreeSet<SiteName>> = BTreeMap::new();
     for solved in &resolved.resolution.sets {
         for (feature, chosen) in &solved.gets {
-            let fits = fitting.get(&solved.asked.set).and_then(|found| found.gets.get(feature));
+            let free = fitting.get(&solved.asked.set);
+            let fits = free.and_then(|found| found.gets.get(feature));
             let published = catalog.get(feature).into_iter().flatten().rev();
             let mut published = published
                 .filter(|(version, found)| found.yanked.is_none() && version.pre.is_empty());
@@ -60,7 +101,10 @@ pub fn run(_: &Args, door: &Door) -> Outcome {
                 let ended = fleet.hold_ended(solved, feature, today);
                 let hold_ended = ended.filter(|_| chosen.held);
                 let (feature, held) = (feature.clone(), chosen.held);
-                let row = Row { feature, has, fits, newest, held, hold_ended, is_yanked };
+                let is_kept = fits == has && newest > has && !held;
+                let obstacle =
+                    free.filter(|_| is_kept).and_then(|free| Obstacle::of(&trials, free, &feature));
+                let row = Row { feature, has, fits, newest, held, hold_ended, is_yanked, obstacle };
                 rows.entry(row).or_default().extend(solved.asked.sites.iter().cloned());
             }
         }
@@ -88,7 +132,7 @@ fn tell(rows: &BTreeMap<Row, BTreeSet<SiteName>>, door: &Door) -> std::io::Resul
             }
             (false, _) => (Tone::Warn, format!("fleetctl lock --update {}", row.feature)),
             (true, true) => (Tone::Dim, "held".to_owned()),
-            (true, false) => (Tone::Dim, "requirements allow no newer one".to_owned()),
+            (true, false) => (Tone::Dim, kept_by(row, sites)),
         };
         table.row([
             (Tone::Strong, row.feature.to_string()),
@@ -112,9 +156,23 @@ fn tell(rows: &BTreeMap<Row, BTreeSet<SiteName>>, door: &Door) -> std::io::Resul
     door.screen.note(&Line::of(Tone::Dim, &legend))
 }
 
+/// Why there is nothing to do about a row.
+fn kept_by(row: &Row, sites: &BTreeSet<SiteName>) -> String {
+    match row.obstacle {
+        None => "nothing newer to have".to_owned(),
+        Some(Obstacle::Requirements) => "requirements allow no newer one".to_owned(),
+        Some(Obstacle::Platform) => "newer ones are for other platforms".to_owned(),
+        Some(Obstacle::Others) => {
+            let site = sites.first().map_or("SITE", SiteName::as_str);
+            format!("others keep it back: fleetctl feature why {site} {}", row.feature)
+        }
+    }
+}
+
 fn to_json(row: &Row, sites: &BTreeSet<SiteName>) -> Value {
     json!({
         "feature": row.feature, "has": row.has, "fits": row.fits, "newest": row.newest,
-        "held": row.held, "yanked": row.is_yanked, "hold_ended": row.hold_ended.map(|day| day.to_string()), "sites": sites,
+        "held": row.held, "yanked": row.is_yanked, "hold_ended": row.hold_ended.map(|day| day.to_string()),
+        "kept_by": row.obstacle.map(Obstacle::as_str), "sites": sites,
     })
 }

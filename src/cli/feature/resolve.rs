@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::because::reasons;
+use super::{because::reasons, list::in_short};
 use crate::{
     cli::{
         Door, Failure, Outcome, exit,
@@ -11,7 +11,7 @@ use crate::{
     },
     feature::{AskedSet, Solved},
     model::SiteName,
-    pipeline::{Fleet, Resolved},
+    pipeline::{Fleet, LoadError, Resolved},
     report::{Line, Tone, listed, plural},
 };
 
@@ -51,14 +51,40 @@ pub fn run(args: &Args, door: &Door) -> Outcome {
 /// Says where the versions come from.
 pub fn tell_source(door: &Door, fleet: &Fleet, resolved: &Resolved) -> Result<(), Failure> {
     visit::warn_of_lock(door, fleet, resolved)?;
+    if !resolved.behind.is_empty() {
+        tell_refusal(door, fleet)?;
+    }
+    let sets = &resolved.resolution.sets;
+    let has_locked =
+        sets.iter().any(|set| set.asked.sites.iter().any(|site| !resolved.behind.contains(site)));
     let text = match fleet.lock {
-        Some(_) => format!("from {}", fleet.lock_name()),
+        Some(_) if resolved.behind.is_empty() => format!("from {}", fleet.lock_name()),
+        Some(_) if has_locked => {
+            format!("from {}, and where that is behind from what is published", fleet.lock_name())
+        }
+        Some(_) => {
+            format!("not from {}, but worked out from what is published", fleet.lock_name())
+        }
         None => format!(
             "there is no {}: these are the newest versions that fit today",
             fleet.lock_name()
         ),
     };
     Ok(door.screen.note(&Line::of(Tone::Dim, &text))?)
+}
+
+/// Says what keeps `fleetctl lock` from going through: what was worked out for some sites is locked
+/// for none while others are in conflict.
+fn tell_refusal(door: &Door, fleet: &Fleet) -> Result<(), Failure> {
+    let Err(LoadError::Wrong(problems)) = fleet.relock(jiff::Zoned::now().date(), &[]) else {
+        return Ok(());
+    };
+    for why in in_short(&problems, "fleetctl lock --check") {
+        let line = Line::of(Tone::Warn, "note: ");
+        let text = format!("`fleetctl lock` will be refused until this is mended: {why}");
+        door.screen.say(&[line.add(Tone::Plain, &text)])?;
+    }
+    Ok(())
 }
 
 fn set_lines(fleet: &Fleet, solved: &Solved, columns: usize) -> Vec<Line> {

@@ -65,9 +65,10 @@ pub fn run(args: &Args, door: &Door) -> Outcome {
         }))?;
         return Ok(exit::DONE);
     }
+    let verb = if resolved.behind.is_empty() { " has " } else { " would get " };
     let mut lines = vec![
         Line::of(Tone::Strong, site.name.as_str())
-            .add(Tone::Plain, " has ")
+            .add(Tone::Plain, verb)
             .add(Tone::Good, &format!("{feature} {}", chosen.version)),
     ];
     for reason in &reasons {

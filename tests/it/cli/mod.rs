@@ -2,6 +2,7 @@
 
 mod ansible;
 mod artifact;
+mod holds;
 pub mod hostile;
 mod init;
 mod inventory;

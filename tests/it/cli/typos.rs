@@ -224,3 +224,53 @@ fn what_requires_something_that_is_not_there_is_not_published() {
     stage.replace("features/hello/feature.yml", "base: \"^9\"", "base: \">=0.1\"");
     stage.run(&["feature", "publish", "hello"]).expect(0);
 }
+
+#[test]
+fn a_name_that_is_not_there_leads_to_those_that_are() {
+    let stage = Stage::initialised();
+    stage.run(&["feature", "publish", "hello"]).expect(0);
+    stage.run(&["new", "feature", "contact-form"]).expect(0);
+    for (arguments, expected) in [
+        (vec!["inventory", "explain", "www.example"], "did you mean `www.example.com`?"),
+        (vec!["inventory", "explain", "shop"], "all that there are: fleetctl inventory list"),
+        (vec!["feature", "list", "contat"], "did you mean `contact-form`?"),
+        (vec!["feature", "list", "gallery"], "all that there are: fleetctl feature list"),
+        (vec!["feature", "why", "www.example", "hello"], "did you mean `www.example.com`?"),
+        (vec!["lock", "--update", "gallery"], "sites have hello"),
+        (
+            vec!["inventory", "explain", "www.example.com", "nothing"],
+            "all that holds for it: fleetctl inventory explain www.example.com",
+        ),
+        (vec!["inventory", "explain", "www.example.com", "greting"], "did you mean `greeting`?"),
+    ] {
+        let text = said(&stage, 2, &arguments);
+        assert!(text.contains(&format!("\n  hint: {expected}")), "{arguments:?}\n{text}");
+    }
+}
+
+#[test]
+fn a_canary_of_nobody_is_not_offered_its_own_word() {
+    let stage = Stage::initialised();
+    stage.run(&["feature", "publish", "hello"]).expect(0);
+    let canary = |tags: &str| {
+        stage.replace(
+            "playbooks/deploy.yml",
+            "on_abort:",
+            &format!("canary: {{ {tags} }}\n    on_abort:"),
+        );
+        let text = stage.run(&["validate"]).expect(0).err;
+        let canary = format!("canary: {{ {tags} }}\n    on_abort:");
+        stage.replace("playbooks/deploy.yml", &canary, "on_abort:");
+        text
+    };
+    // Another site has the same slip in its key: the word that was meant is another one.
+    stage.replace(
+        "inventory/sites.yml",
+        "tags: { tier: canary",
+        "tags: { teir: normal, tier: canary",
+    );
+    let text = canary("teir: canary");
+    assert!(text.contains("hint: did you mean `tier`?"), "{text}");
+    let text = canary("teir: normal, tier: canry");
+    assert!(text.contains("hint: did you mean `canary`?"), "{text}");
+}
