@@ -8,7 +8,7 @@ use super::{Lock, LockedSet};
 use crate::{
     feature::{RequirementSet, Through},
     model::{
-        Digest, FeatureName, Platform, Position, Problem, Problems, Requirement,
+        Digest, FeatureName, Platform, Position, Problem, Problems, Requirement, named,
         yaml::{self, Key, Node, Yaml},
     },
 };
@@ -146,6 +146,14 @@ fn read_set(
         for feature in set.wants.keys().filter(|name| !locked.gets.contains_key(*name)) {
             let message = format!("{feature} is wanted, and no version of it is locked");
             problems.push(node.problem(message).hint(WAY_OUT));
+        }
+    }
+    let sites = fields.optional("sites").and_then(|node| node.list(problems)).unwrap_or_default();
+    for node in sites {
+        match node.text(problems).map(named) {
+            Some(Ok(names)) => locked.sites.extend(names),
+            Some(Err(why)) => problems.push(node.problem(why).hint(WAY_OUT)),
+            None => {}
         }
     }
     fields.finish("a set", problems);
