@@ -79,16 +79,22 @@ pub fn show(rows: &[Row], door: &Door) -> std::io::Result<()> {
     let widest = rows.iter().map(|row| row.what.chars().count()).max().unwrap_or(0);
     let counts: Vec<String> = rows.iter().map(|row| plural(row.sites.len(), "site")).collect();
     let most = counts.iter().map(String::len).max().unwrap_or(0);
-    let room = door.screen.columns().saturating_sub(widest + most + 6).max(24);
+    let columns = door.screen.columns();
+    let room = columns.saturating_sub(widest + most + 6);
+    // Too little for most names: then they have a line of their own.
+    let is_narrow = room < 36;
     let mut lines = Vec::new();
     for (row, count) in rows.iter().zip(counts) {
         let gap = " ".repeat(widest - row.what.chars().count() + 2 + most - count.len());
-        lines.push(
-            Line::of(row.tone, row.mark)
-                .add(Tone::Strong, &row.what)
-                .add(Tone::Plain, &format!("{gap}{count}"))
-                .add(Tone::Dim, &format!("  {}", shortened(&row.sites, room))),
-        );
+        let line = Line::of(row.tone, row.mark)
+            .add(Tone::Strong, &row.what)
+            .add(Tone::Plain, &format!("{gap}{count}"));
+        if is_narrow {
+            let sites = shortened(&row.sites, columns.saturating_sub(6));
+            lines.extend([line, Line::of(Tone::Dim, &format!("    {sites}"))]);
+        } else {
+            lines.push(line.add(Tone::Dim, &format!("  {}", shortened(&row.sites, room))));
+        }
         lines.extend(row.why.iter().map(|why| Line::of(Tone::Dim, &format!("    {why}"))));
     }
     door.screen.show(&lines)
