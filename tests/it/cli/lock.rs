@@ -296,7 +296,7 @@ fleet.lock would change: 5 sites in 3 requirement sets
     );
     assert_eq!(
         ran.err,
-        "warning: fleet.lock is behind: it does not have what globex.example asks for; run: fleetctl lock\nfrom fleet.lock\n"
+        "warning: fleet.lock is behind: it does not have what globex.example asks for; run: fleetctl lock\nfrom fleet.lock where it has an answer, else what the next `fleetctl lock` would choose\n"
     );
     // Nobody listens at these addresses: what matters is that it goes as far as to them.
     for ran in [
