@@ -68,10 +68,12 @@ fn read(node: &Node, problems: &mut Problems) -> Option<Lock> {
             }
         }
     }
+    // A range is short and may stand for many.
+    let mut room = 1_000_000;
     let mut places: BTreeMap<RequirementSet, Position> = BTreeMap::new();
     if let Some(node) = fields.required("sets", problems) {
         for item in node.list(problems).unwrap_or_default() {
-            let Some((set, locked)) = read_set(item, &lock, problems) else { continue };
+            let Some((set, locked)) = read_set(item, &lock, &mut room, problems) else { continue };
             if let Some(first) = places.get(&set) {
                 let message =
                     format!("these requirements are here twice: already in line {}", first.line);
@@ -101,6 +103,7 @@ fn read_digest(node: &Node, problems: &mut Problems) -> Option<Digest> {
 fn read_set(
     node: &Node,
     lock: &Lock,
+    room: &mut usize,
     problems: &mut Problems,
 ) -> Option<(RequirementSet, LockedSet)> {
     let mut fields = node.fields(problems)?;
@@ -151,7 +154,13 @@ fn read_set(
     let sites = fields.optional("sites").and_then(|node| node.list(problems)).unwrap_or_default();
     for node in sites {
         match node.text(problems).map(named) {
-            Some(Ok(names)) => locked.sites.extend(names),
+            Some(Ok(names)) if names.len() > *room => {
+                problems.push(node.problem("more sites than a lock may name").hint(WAY_OUT));
+            }
+            Some(Ok(names)) => {
+                *room -= names.len();
+                locked.sites.extend(names);
+            }
             Some(Err(why)) => problems.push(node.problem(why).hint(WAY_OUT)),
             None => {}
         }

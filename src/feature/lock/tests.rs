@@ -277,6 +277,9 @@ fn what_a_merge_or_a_hand_left_behind_is_told_with_its_line() {
     refused("\"^2.1\": [forms]", "\"2.1\": [forms]", "could mean several things");
     refused("    gets:", "    got:", "unknown key `got` in a set");
     refused("- b.example", "- -b.example", "fleet.lock:28:9");
+    let many = "      - \"s[00001:99999].example\"\n".repeat(12);
+    let many = format!("{}      - b.example", many.trim_start());
+    refused("- b.example", &many, "fleet.lock:38:9: more sites than a lock may name");
     let text = lock(&asks(), None, &[]).to_string();
     let set = text.split("  - wants").last().unwrap();
     let twice = format!("{text}  - wants{set}");
