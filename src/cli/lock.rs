@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 use super::{Door, Failure, Outcome, exit, flags::HostFlags, visit};
 use crate::{
     feature::{Lock, Moves, Resolution, Update},
-    model::{FeatureName, Problem, Problems},
-    pipeline::Fleet,
+    model::{FeatureName, Problem, Problems, SiteName},
+    pipeline::{Fleet, LoadError},
     report::{Line, Tone, plural},
 };
 
@@ -30,7 +30,7 @@ pub struct Args {
 /// Locks.
 pub fn run(args: &Args, door: &Door) -> Outcome {
     let updates = updates(&args.update)?;
-    let fleet = visit::fleet(door, &HostFlags::default(), &[])?;
+    let mut fleet = visit::fleet(door, &HostFlags::default(), &[])?;
     let today = jiff::Zoned::now().date();
     let resolution = fleet.relock(today, &updates)?;
     let text = Lock::of(&resolution).to_string();
@@ -59,23 +59,26 @@ pub fn run(args: &Args, door: &Door) -> Outcome {
         Vec::new()
     };
     let over = over(&fleet, &resolution);
+    let wanting = wanting(&mut fleet, &resolution, &moves);
     if door.screen.is_json() {
         let each: Vec<Value> = moves.moves.iter().map(tell::to_json).collect();
         let unmoved = tell::rows(&Moves { moves: Vec::new(), ..moves.clone() }, stays);
-        let dropped = moves.dropped.iter();
-        let dropped: Vec<Value> =
-            dropped.map(|known| json!({ "what": known.what, "perhaps": known.perhaps })).collect();
         let unmoved: Vec<Value> = unmoved.iter().map(tell::unmoved_to_json).collect();
         door.screen.json(&json!({
             "schema": 1, "file": fleet.lock_name(), "changed": is_changed,
             "written": is_changed && !args.check, "moves": each, "unmoved": unmoved,
-            "dropped": dropped, "unsure": moves.unsure, "holds_over": over,
+            "holds_over": over,
+            "wanting": wanting.iter().map(ToString::to_string).collect::<Vec<_>>(),
         }))?;
     } else {
-        tell::show(&tell::rows(&moves, stays), &moves.dropped, door)?;
-        tell::tell_unsure(&moves, &fleet.lock_name(), door)?;
+        tell::show(&tell::rows(&moves, stays), door)?;
         for text in &over {
             door.screen.say(&[Line::of(Tone::Warn, "note: ").add(Tone::Plain, text)])?;
+        }
+        if !wanting.is_empty() {
+            let text = "before this can be deployed:";
+            door.screen.say(&[Line::of(Tone::Warn, "warning: ").add(Tone::Plain, text)])?;
+            door.tell_notes(&wanting)?;
         }
         door.screen.show([&summary(
             &fleet,
@@ -118,6 +121,21 @@ fn updates(words: &[String]) -> Result<Vec<Update>, Failure> {
         }
     }
     problems.or(updates).map_err(Failure::usage)
+}
+
+/// What the versions that sites get now ask of them, and they do not say: a new version, or what it
+/// requires, may read variables that nobody has set.
+fn wanting(fleet: &mut Fleet, resolution: &Resolution, moves: &Moves) -> Vec<Problem> {
+    let gets = moves.moves.iter().filter(|step| step.to.is_some());
+    let sites: BTreeSet<SiteName> = gets.flat_map(|step| step.sites.iter().cloned()).collect();
+    if sites.is_empty() {
+        return Vec::new();
+    }
+    fleet.lock = Some(Lock::of(resolution));
+    match fleet.check(&Vec::from_iter(sites)) {
+        Err(LoadError::Wrong(problems)) => problems.0,
+        _ => Vec::new(),
+    }
 }
 
 /// Holds that hold no more, each told once.

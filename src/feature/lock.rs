@@ -1,10 +1,10 @@
 //! The lock: which version every requirement set has, until `fleetctl lock` moves it.
 //!
 //! A value and its text (`fleet.lock`), nothing more: whoever reads or writes the file hands in
-//! texts, and whoever resolves asks for what is locked. It names no sites and no lines of the
-//! inventory, so that neither a new site of a known kind nor a comment changes it.
+//! texts, and whoever resolves asks for what is locked. It names no lines of the inventory, so that
+//! no comment changes it. It names sites, so that a new lock can tell whose versions it changes; what a
+//! site gets depends on what it asks for alone, listed or not.
 
-mod before;
 mod moves;
 mod read;
 mod reason;
@@ -12,11 +12,11 @@ mod write;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-pub use moves::{Dropped, Move, Moves, Present, Reworded, moves};
+pub use moves::{Move, Moves, OptOuts, Reworded, moves};
 use semver::Version;
 
 use super::resolve::{AskedSet, Chosen, Needs, RequirementSet, Resolution, Solved, Through};
-use crate::model::{Digest, FeatureName, Requirement};
+use crate::model::{Digest, FeatureName, Requirement, SiteName};
 
 /// What is locked for one environment.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -38,6 +38,8 @@ pub struct LockedSet {
     pub over: BTreeSet<FeatureName>,
     /// The versions.
     pub gets: BTreeMap<FeatureName, Version>,
+    /// Who asked for that when this was locked.
+    pub sites: BTreeSet<SiteName>,
 }
 
 impl Lock {
@@ -67,6 +69,7 @@ impl Lock {
                 needs: solved.needs.clone(),
                 over: asked.holds.iter().filter(is_over).map(|(name, _)| name.clone()).collect(),
                 gets: versions.collect(),
+                sites: asked.sites.iter().cloned().collect(),
             };
             lock.sets.insert(asked.set.clone(), locked);
         }

@@ -16,7 +16,7 @@ mod variables;
 pub use catalog::{Catalog, Published, Relations};
 pub use definition::{Feature, LinkSpec, Mount, Place, PlaceError, Side, TemplateSpec};
 pub use layout::{Item, Layout, Origin, Tree, check_tree, layout};
-pub use lock::{Dropped, Lock, LockedSet, Move, Moves, Present, Reworded, moves};
+pub use lock::{Lock, LockedSet, Move, Moves, OptOuts, Reworded, moves};
 pub use read::parse;
 pub use resolve::{
     Against, Ask, Asked, AskedSet, Choice, Chosen, Conflict, Hold, Needs, OptOut, RequirementSet,

@@ -30,6 +30,8 @@ pub struct Had<'a> {
     pub feature: &'a Feature,
     /// Where the site or its group asks for it, or for what requires it.
     pub wanted_at: &'a Position,
+    /// What requires it, where nobody asks for it.
+    pub by: Option<&'a Feature>,
 }
 
 /// Collects what is wrong over many sites, so that one mistake is told once with all its sites.
@@ -63,7 +65,7 @@ impl VariableCheck {
     fn feature(
         &mut self,
         site: &SiteName,
-        Had { feature, wanted_at }: Had<'_>,
+        Had { feature, wanted_at, by }: Had<'_>,
         settings: &BTreeMap<&str, Setting<'_>>,
         unread: &BTreeMap<&str, Setting<'_>>,
     ) {
@@ -76,9 +78,11 @@ impl VariableCheck {
                         || spec.kind.described(),
                         |text| format!("{}; {}", text.trim_end_matches('.'), spec.kind.described()),
                     );
+                    let by = by.map(|by| format!(", which {} {} requires,", by.name, by.version));
+                    let by = by.unwrap_or_default();
                     let problem = Problem::at(
                         wanted_at,
-                        format!("{title} needs the variable `{name}` ({what})"),
+                        format!("{title}{by} needs the variable `{name}` ({what})"),
                     );
                     match (did_you_mean(name, unread.keys().copied()), spec.secret) {
                         (Some(near), _) => {
@@ -223,7 +227,7 @@ vars:
         let settings = settings.collect();
         let mut check = VariableCheck::default();
         for site in sites {
-            let had = Had { feature: &feature, wanted_at: &wanted };
+            let had = Had { feature: &feature, wanted_at: &wanted, by: None };
             check.site(&SiteName::new(site).unwrap(), &[had], &settings);
         }
         match check.finish() {

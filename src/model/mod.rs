@@ -22,7 +22,7 @@ pub use artifact_path::{ArtifactPath, PathError};
 pub use content::Content;
 pub use digest::{Digest, DigestError, Hashing};
 pub use name::{FeatureName, GroupName, NameError, RunId, SiteName, TagKey};
-pub use names::{listed, ranges};
+pub use names::{listed, named, ranges};
 pub use outcome::Outcome;
 pub use platform::{Platform, PlatformError};
 pub use problem::{Position, Problem, Problems, did_you_mean};

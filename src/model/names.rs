@@ -74,6 +74,27 @@ pub fn listed<'a>(sites: impl IntoIterator<Item = &'a SiteName>, columns: usize)
     text
 }
 
+/// The names that one of [`ranges`] stands for; a name stands for itself.
+///
+/// # Errors
+/// Why it stands for none.
+pub fn named(range: &str) -> Result<Vec<SiteName>, String> {
+    const MOST: u64 = 100_000;
+    let name = |text: &str| text.parse::<SiteName>().map_err(|why| why.to_string());
+    let parts = range.split_once('[').and_then(|(before, rest)| {
+        let (bounds, after) = rest.split_once(']')?;
+        let (first, last) = bounds.split_once(':')?;
+        Some((before, first, last, after))
+    });
+    let Some((before, first, last, after)) = parts else { return Ok(vec![name(range)?]) };
+    let number = |text: &str| text.parse::<u64>().map_err(|_| format!("`{text}` is no number"));
+    let (from, to, digits) = (number(first)?, number(last)?, first.len());
+    if to < from || to - from >= MOST {
+        return Err(format!("[{first}:{last}] is no range"));
+    }
+    (from..=to).map(|number| name(&format!("{before}{number:0digits$}{after}"))).collect()
+}
+
 /// The last number in a name, if it can be counted with: its text before, value, digits, and
 /// the text after.
 fn numbered(name: &str) -> Option<(&str, u64, usize, &str)> {
@@ -105,6 +126,15 @@ mod tests {
         ] {
             let sites = sites(names);
             assert_eq!(ranges(&sites).join(" "), expected, "{names}");
+            let mut back: Vec<SiteName> =
+                ranges(&sites).iter().flat_map(|range| named(range).unwrap()).collect();
+            back.sort();
+            let mut sites = sites;
+            sites.sort();
+            assert_eq!(back, sites);
+        }
+        for wrong in ["a[1:3", "a[3:1]", "a[x:y]", "a[1:99999999]", "-x", ""] {
+            assert!(named(wrong).is_err(), "{wrong}");
         }
     }
 

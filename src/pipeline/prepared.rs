@@ -72,21 +72,21 @@ impl Prepared {
         let mut had: Vec<Had<'_>> = Vec::new();
         had.extend(features.iter().filter_map(|feature| {
             let want = site.wants.iter().find(|want| want.feature == feature.name)?;
-            Some(Had { feature, wanted_at: &want.from.at })
+            Some(Had { feature, wanted_at: &want.from.at, by: None })
         }));
         let mut reached = 0;
-        while let Some(Had { feature: by, wanted_at }) = had.get(reached).copied() {
+        while let Some(Had { feature: by, wanted_at, .. }) = had.get(reached).copied() {
             for feature in features.iter().filter(|feature| by.requires.contains_key(&feature.name))
             {
                 if had.iter().all(|had| had.feature.name != feature.name) {
-                    had.push(Had { feature, wanted_at });
+                    had.push(Had { feature, wanted_at, by: Some(by) });
                 }
             }
             reached += 1;
         }
         let is_had = |feature: &Feature| had.iter().any(|had| had.feature.name == feature.name);
         let rest: Vec<&Feature> = features.into_iter().filter(|one| !is_had(one)).collect();
-        had.extend(rest.into_iter().map(|feature| Had { feature, wanted_at: &site.at }));
+        had.extend(rest.into_iter().map(|feature| Had { feature, wanted_at: &site.at, by: None }));
         had
     }
 

@@ -11,8 +11,8 @@ use semver::Version;
 use super::{Fleet, LoadError};
 use crate::{
     feature::{
-        self, Ask, AskedSet, Catalog, Choice, Moves, OptOut, Present, Published, Resolution,
-        Solved, Through, Update, requirement_sets,
+        self, Ask, AskedSet, Catalog, Choice, Moves, OptOut, Published, Resolution, Solved,
+        Through, Update, requirement_sets,
     },
     inventory::{LayerName, Site},
     model::{Digest, FeatureName, Position, Problem, Problems, SiteName, listed},
@@ -155,15 +155,11 @@ impl Fleet {
     /// What a new lock changes, site by site.
     #[must_use]
     pub fn moves(&self, resolution: &Resolution) -> Moves {
-        let present = self.inventory.sites().iter().map(|site| Present {
-            site: site.name.clone(),
-            platform: site.settings.platform,
-            groups: site.groups.iter().cloned().collect(),
-            opt_outs: (site.opt_outs.iter())
-                .map(|out| (out.feature.clone(), out.from.at.clone()))
-                .collect(),
+        let sites = self.inventory.sites().iter().map(|site| {
+            let out = site.opt_outs.iter().map(|out| (out.feature.clone(), out.from.at.clone()));
+            (site.name.clone(), out.collect())
         });
-        feature::moves(self.lock.as_ref(), resolution, &present.collect::<Vec<_>>())
+        feature::moves(self.lock.as_ref(), resolution, &sites.collect())
     }
 
     /// The day on which the last hold of a feature ended at the sites of a set; `None` where one

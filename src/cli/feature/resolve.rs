@@ -15,7 +15,7 @@ use crate::{
     report::{Line, Tone, listed, plural},
 };
 
-/// What each site gets, and because of what.
+/// What each site gets, and because of what; with -v all names of sites.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
@@ -36,7 +36,8 @@ pub fn run(args: &Args, door: &Door) -> Outcome {
         if !lines.is_empty() {
             lines.push(Line::new());
         }
-        lines.extend(set_lines(&fleet, solved, door.screen.columns()));
+        let room = if door.global.verbose > 0 { usize::MAX } else { door.screen.columns() };
+        lines.extend(set_lines(&fleet, solved, room));
     }
     door.screen.show(&lines)?;
     tell_source(door, &fleet, &resolved)?;
@@ -54,17 +55,12 @@ pub fn tell_source(door: &Door, fleet: &Fleet, resolved: &Resolved) -> Result<()
     if !resolved.behind.is_empty() {
         tell_refusal(door, fleet)?;
     }
-    let sets = &resolved.resolution.sets;
-    let has_locked =
-        sets.iter().any(|set| set.asked.sites.iter().any(|site| !resolved.behind.contains(site)));
     let text = match fleet.lock {
         Some(_) if resolved.behind.is_empty() => format!("from {}", fleet.lock_name()),
-        Some(_) if has_locked => {
-            format!("from {}, and where that is behind from what is published", fleet.lock_name())
-        }
-        Some(_) => {
-            format!("not from {}, but worked out from what is published", fleet.lock_name())
-        }
+        Some(_) => format!(
+            "from {} where it has an answer, else what the next `fleetctl lock` would choose",
+            fleet.lock_name()
+        ),
         None => format!(
             "there is no {}: these are the newest versions that fit today",
             fleet.lock_name()

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::{
     cli::Door,
-    feature::{Dropped, Move, Moves},
+    feature::{Move, Moves},
     model::{FeatureName, SiteName},
     report::{Line, Tone, listed, plural},
 };
@@ -27,7 +27,10 @@ impl Row {
     fn of_move(step: &Move) -> Self {
         let feature = &step.feature;
         let (tone, mark, what) = match (&step.from, &step.to) {
-            (Some(from), Some(to)) => (Tone::Warn, "~ ", format!("{feature} {from} → {to}")),
+            (Some(from), Some(to)) => {
+                let older = if to < from { " (older)" } else { "" };
+                (Tone::Warn, "~ ", format!("{feature} {from} → {to}{older}"))
+            }
             (None, Some(to)) => (Tone::Good, "+ ", format!("{feature} {to}")),
             (Some(from), None) => (Tone::Bad, "- ", format!("{feature} {from}")),
             (None, None) => (Tone::Dim, "  ", feature.to_string()),
@@ -68,38 +71,31 @@ pub fn rows(moves: &Moves, stays: Vec<Row>) -> Vec<Row> {
     rows
 }
 
-/// Shows rows, and what was locked for nobody.
+/// Shows rows.
 ///
 /// # Errors
 /// When nobody can read it.
-pub fn show(rows: &[Row], dropped: &[Dropped], door: &Door) -> std::io::Result<()> {
+pub fn show(rows: &[Row], door: &Door) -> std::io::Result<()> {
     let widest = rows.iter().map(|row| row.what.chars().count()).max().unwrap_or(0);
     let counts: Vec<String> = rows.iter().map(|row| plural(row.sites.len(), "site")).collect();
     let most = counts.iter().map(String::len).max().unwrap_or(0);
-    let room = door.screen.columns().saturating_sub(widest + most + 6).max(24);
+    let columns = door.screen.columns();
+    let room = columns.saturating_sub(widest + most + 6);
+    // Too little for most names: then they have a line of their own.
+    let is_narrow = room < 36;
     let mut lines = Vec::new();
     for (row, count) in rows.iter().zip(counts) {
         let gap = " ".repeat(widest - row.what.chars().count() + 2 + most - count.len());
-        lines.push(
-            Line::of(row.tone, row.mark)
-                .add(Tone::Strong, &row.what)
-                .add(Tone::Plain, &format!("{gap}{count}"))
-                .add(Tone::Dim, &format!("  {}", shortened(&row.sites, room))),
-        );
-        lines.extend(row.why.iter().map(|why| Line::of(Tone::Dim, &format!("    {why}"))));
-    }
-    for known in dropped {
-        let line = Line::of(Tone::Bad, "- ").add(Tone::Plain, "no site asks any more for: ");
-        lines.push(line.add(Tone::Dim, &known.what));
-        let text = if known.perhaps.is_empty() {
-            "    those sites have left the inventory, or ask for nothing now".to_owned()
+        let line = Line::of(row.tone, row.mark)
+            .add(Tone::Strong, &row.what)
+            .add(Tone::Plain, &format!("{gap}{count}"));
+        if is_narrow {
+            let sites = shortened(&row.sites, columns.saturating_sub(6));
+            lines.extend([line, Line::of(Tone::Dim, &format!("    {sites}"))]);
         } else {
-            let sites = listed(&known.perhaps, room);
-            format!(
-                "    those sites have left the inventory, or are among these, which ask for less: {sites}"
-            )
-        };
-        lines.push(Line::of(Tone::Dim, &text));
+            lines.push(line.add(Tone::Dim, &format!("  {}", shortened(&row.sites, room))));
+        }
+        lines.extend(row.why.iter().map(|why| Line::of(Tone::Dim, &format!("    {why}"))));
     }
     door.screen.show(&lines)
 }
@@ -109,23 +105,6 @@ fn shortened(sites: &BTreeSet<SiteName>, room: usize) -> String {
     let text = listed(sites, room);
     let count = format!(" ({})", sites.len());
     text.strip_suffix(&count).map_or(text.clone(), str::to_owned)
-}
-
-/// Says of which sites the lock does not know whether they are new.
-///
-/// # Errors
-/// When nobody can read it.
-pub fn tell_unsure(moves: &Moves, name: &str, door: &Door) -> std::io::Result<()> {
-    let is_moved = |step: &Move| !step.sites.is_disjoint(&moves.unsure);
-    if !moves.moves.iter().any(is_moved) {
-        return Ok(());
-    }
-    let sites = listed(&moves.unsure, 60);
-    let verb = if moves.unsure.len() == 1 { "asks" } else { "ask" };
-    let text = format!(
-        "{name} names no sites: whether {sites} {verb} for something for the first time or for something else than before, only the host knows (fleetctl plan)"
-    );
-    door.screen.note(&Line::of(Tone::Warn, "note: ").add(Tone::Plain, &text))
 }
 
 /// For programs.

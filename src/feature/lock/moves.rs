@@ -1,20 +1,13 @@
 //! What a new lock changes, for people: by feature, and by what happens at which sites.
-//!
-//! A lock names no sites, so what a site had is read from its requirements: those it still asks
-//! for are in the lock, for others `before` finds what they were made from.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use semver::Version;
 
-use super::{
-    Lock, LockedSet,
-    before::{self, Before},
-    reason,
-};
+use super::{Lock, LockedSet, reason};
 use crate::{
     feature::{RequirementSet, Resolution, Solved},
-    model::{FeatureName, GroupName, Platform, Position, SiteName},
+    model::{FeatureName, Position, SiteName},
 };
 
 /// A feature changes its version for some sites.
@@ -45,15 +38,6 @@ pub struct Reworded {
     pub sites: BTreeSet<SiteName>,
 }
 
-/// What was locked for sites that are gone, or ask for less now: which they are, nobody knows.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Dropped {
-    /// What was asked for and locked, in words.
-    pub what: String,
-    /// Sites that ask for a part of it, now or as ever.
-    pub perhaps: BTreeSet<SiteName>,
-}
-
 /// All that a new lock changes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Moves {
@@ -61,24 +45,10 @@ pub struct Moves {
     pub moves: Vec<Move>,
     /// What is only said otherwise.
     pub reworded: Vec<Reworded>,
-    /// What was locked, and no site asks for any more.
-    pub dropped: Vec<Dropped>,
-    /// Sites of which the lock cannot tell whether they are new.
-    pub unsure: BTreeSet<SiteName>,
 }
 
-/// A site of the inventory, for those that ask for less than they did or for nothing.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Present {
-    /// The site.
-    pub site: SiteName,
-    /// What it is built with.
-    pub platform: Option<Platform>,
-    /// The groups it is in.
-    pub groups: BTreeSet<GroupName>,
-    /// What it opted out of, and where.
-    pub opt_outs: BTreeMap<FeatureName, Position>,
-}
+/// What sites of the inventory opted out of, and where; every site is in it.
+pub type OptOuts = BTreeMap<SiteName, BTreeMap<FeatureName, Position>>;
 
 type Sites = BTreeSet<SiteName>;
 /// A feature, from what to what, and why.
@@ -90,59 +60,59 @@ struct Found {
     reworded: BTreeMap<(FeatureName, Option<Version>, String), Sites>,
 }
 
-/// What changes between a lock and an answer. `present` are all sites of the inventory.
+type Known<'l> = (&'l RequirementSet, &'l LockedSet);
+
+/// What changes between a lock and an answer.
 #[must_use]
-pub fn moves(lock: Option<&Lock>, resolution: &Resolution, present: &[Present]) -> Moves {
-    let empty = Lock::default();
-    let known = lock.unwrap_or(&empty);
-    let before = Before::new(known, resolution);
-    let mut found = Found::default();
-    let mut told = Moves::default();
-    for solved in &resolution.sets {
-        let was = before.of_set(known, solved);
-        if lock.is_some() && !was.is_some_and(|(_, is_certain)| is_certain) {
-            told.unsure.extend(solved.asked.sites.iter().cloned());
-        }
-        match was {
-            Some(((set, locked), _)) => found.compare(set, locked, solved),
-            None => found.add(solved, lock.is_some()),
-        }
-    }
-    let mut gone = before.gone.clone();
+pub fn moves(lock: Option<&Lock>, resolution: &Resolution, opt_outs: &OptOuts) -> Moves {
+    let before = lock.map(listed).unwrap_or_default();
     let now: BTreeMap<&SiteName, &Solved> = (resolution.sets.iter())
         .flat_map(|solved| solved.asked.sites.iter().map(move |site| (site, solved)))
         .collect();
-    for site in present.iter().filter(|_| !before.gone.is_empty()) {
-        let now = now.get(&site.site).copied();
-        let is_new = now.is_some_and(|solved| !known.sets.contains_key(&solved.asked.set));
-        if is_new {
-            continue;
-        }
-        let Some((set, locked)) = before::of_site(known, &before.gone, site, now) else { continue };
-        gone.remove(set);
-        found.lose(site, locked, now);
+    // Sites that went the same way are told together, and so worked out together.
+    let mut ways: BTreeMap<_, (Option<Known<'_>>, &Solved, Sites)> = BTreeMap::new();
+    let mut found = Found::default();
+    for (site, solved) in &now {
+        let known = before.get(site).copied();
+        let way = (known.map(|(set, _)| set), &solved.asked.set);
+        let (_, _, sites) = ways.entry(way).or_insert_with(|| (known, solved, Sites::new()));
+        sites.insert((*site).clone());
     }
-    let dropped = known.sets.iter().filter(|(set, _)| gone.contains(set));
-    told.dropped = dropped
-        .map(|(set, locked)| Dropped {
-            what: reason::in_words(set, locked),
-            perhaps: before::perhaps(known, set, resolution),
-        })
-        .collect();
+    for (known, solved, sites) in ways.into_values() {
+        match known {
+            Some((set, locked)) => found.compare(set, locked, solved, &sites),
+            None => found.add(solved, lock.is_some(), &sites),
+        }
+    }
+    for (site, (_, locked)) in before.iter().filter(|(site, _)| !now.contains_key(*site)) {
+        found.lose(site, locked, opt_outs.get(*site));
+    }
     let moves = found.moves.into_iter();
-    told.moves = moves
+    let moves = moves
         .map(|((feature, from, to, why), sites)| Move { feature, from, to, why, sites })
         .collect();
     let reworded = found.reworded.into_iter();
-    told.reworded = reworded
+    let reworded = reworded
         .map(|((feature, version, what), sites)| Reworded { feature, version, what, sites })
         .collect();
-    told
+    Moves { moves, reworded }
+}
+
+/// What each site asked for. One that a merge has left in two sets is taken for either.
+fn listed(lock: &Lock) -> BTreeMap<&SiteName, Known<'_>> {
+    let each = lock.sets.iter();
+    each.flat_map(|known| known.1.sites.iter().map(move |site| (site, known))).collect()
 }
 
 impl Found {
-    fn compare(&mut self, set: &RequirementSet, locked: &LockedSet, solved: &Solved) {
-        let sites = || solved.asked.sites.iter().cloned();
+    fn compare(
+        &mut self,
+        set: &RequirementSet,
+        locked: &LockedSet,
+        solved: &Solved,
+        sites: &Sites,
+    ) {
+        let sites = || sites.iter().cloned();
         let features: BTreeSet<&FeatureName> =
             locked.gets.keys().chain(solved.gets.keys()).collect();
         for feature in features {
@@ -160,26 +130,29 @@ impl Found {
         }
     }
 
-    /// A set that was made from no other. Reasons are for those who know what was there before.
-    fn add(&mut self, solved: &Solved, with_reasons: bool) {
+    /// Sites that nothing was locked for. Reasons are for those who know what was there before.
+    fn add(&mut self, solved: &Solved, with_reasons: bool, sites: &Sites) {
         for (feature, chosen) in &solved.gets {
             let why = reason::gained(solved, feature).filter(|_| with_reasons);
             let key = (feature.clone(), None, Some(chosen.version.clone()), why);
-            self.moves.entry(key).or_default().extend(solved.asked.sites.iter().cloned());
+            self.moves.entry(key).or_default().extend(sites.iter().cloned());
         }
     }
 
-    /// A site that asks for less of what was locked.
-    fn lose(&mut self, site: &Present, locked: &LockedSet, now: Option<&Solved>) {
+    /// A site that asks for nothing any more, or is not in the inventory.
+    fn lose(
+        &mut self,
+        site: &SiteName,
+        locked: &LockedSet,
+        opt_outs: Option<&BTreeMap<FeatureName, Position>>,
+    ) {
         for (feature, from) in &locked.gets {
-            let to = now.and_then(|solved| Some(solved.gets.get(feature)?.version.clone()));
-            if to.as_ref() == Some(from) {
-                continue;
-            }
-            let lost = || reason::lost(locked, feature, site.opt_outs.get(feature));
-            let why = to.is_none().then(lost);
-            let key = (feature.clone(), Some(from.clone()), to, why);
-            self.moves.entry(key).or_default().insert(site.site.clone());
+            let why = match opt_outs {
+                Some(opt_outs) => reason::lost(locked, feature, opt_outs.get(feature)),
+                None => "no longer in the inventory".to_owned(),
+            };
+            let key = (feature.clone(), Some(from.clone()), None, Some(why));
+            self.moves.entry(key).or_default().insert(site.clone());
         }
     }
 }

@@ -8,7 +8,7 @@ use super::{Lock, LockedSet};
 use crate::{
     feature::{RequirementSet, Through},
     model::{
-        Digest, FeatureName, Platform, Position, Problem, Problems, Requirement,
+        Digest, FeatureName, Platform, Position, Problem, Problems, Requirement, named,
         yaml::{self, Key, Node, Yaml},
     },
 };
@@ -68,10 +68,12 @@ fn read(node: &Node, problems: &mut Problems) -> Option<Lock> {
             }
         }
     }
+    // A range is short and may stand for many.
+    let mut room = 1_000_000;
     let mut places: BTreeMap<RequirementSet, Position> = BTreeMap::new();
     if let Some(node) = fields.required("sets", problems) {
         for item in node.list(problems).unwrap_or_default() {
-            let Some((set, locked)) = read_set(item, &lock, problems) else { continue };
+            let Some((set, locked)) = read_set(item, &lock, &mut room, problems) else { continue };
             if let Some(first) = places.get(&set) {
                 let message =
                     format!("these requirements are here twice: already in line {}", first.line);
@@ -101,6 +103,7 @@ fn read_digest(node: &Node, problems: &mut Problems) -> Option<Digest> {
 fn read_set(
     node: &Node,
     lock: &Lock,
+    room: &mut usize,
     problems: &mut Problems,
 ) -> Option<(RequirementSet, LockedSet)> {
     let mut fields = node.fields(problems)?;
@@ -146,6 +149,20 @@ fn read_set(
         for feature in set.wants.keys().filter(|name| !locked.gets.contains_key(*name)) {
             let message = format!("{feature} is wanted, and no version of it is locked");
             problems.push(node.problem(message).hint(WAY_OUT));
+        }
+    }
+    let sites = fields.optional("sites").and_then(|node| node.list(problems)).unwrap_or_default();
+    for node in sites {
+        match node.text(problems).map(named) {
+            Some(Ok(names)) if names.len() > *room => {
+                problems.push(node.problem("more sites than a lock may name").hint(WAY_OUT));
+            }
+            Some(Ok(names)) => {
+                *room -= names.len();
+                locked.sites.extend(names);
+            }
+            Some(Err(why)) => problems.push(node.problem(why).hint(WAY_OUT)),
+            None => {}
         }
     }
     fields.finish("a set", problems);

@@ -162,20 +162,3 @@ pub(super) fn without_effect(
     }
     all
 }
-
-/// A set as people would say it: "contact-form ^2.1 by group forms, on wordpress (had contact-form 2.1.4)".
-pub(super) fn in_words(set: &RequirementSet, locked: &LockedSet) -> String {
-    let wants = locked.asked.iter().map(|(name, asked)| format!("{name} {}", wanted_before(asked)));
-    let mut text = wants.collect::<Vec<_>>().join(", ");
-    for (feature, version) in &set.holds {
-        let _ = write!(text, ", {feature} held at {version}");
-    }
-    for feature in &set.without {
-        let _ = write!(text, ", no {feature}");
-    }
-    if let Some(platform) = set.platform {
-        let _ = write!(text, ", on {platform}");
-    }
-    let had = locked.gets.iter().map(|(feature, version)| format!("{feature} {version}"));
-    format!("{text} (had {})", had.collect::<Vec<_>>().join(", "))
-}

@@ -86,7 +86,7 @@ fn the_file_is_made_for_review() {
     let expected = format!(
         "\
 # Which version of each feature every site gets, and because of what: each entry of `sets` is one
-# combination of requirements that sites have in common. Written by `fleetctl lock`, obeyed by
+# combination of requirements, with the sites that have it. Written by `fleetctl lock`, obeyed by
 # `fleetctl deploy`. Commit it. After a merge, run `fleetctl lock` again.
 lock: 1
 
@@ -111,6 +111,8 @@ sets:
     gets:
       contact-form: 2.2.0
       form-core: 1.3.0
+    sites:
+      - b.example
   - wants:
       contact-form:
         \"^2.1\": [forms]
@@ -123,6 +125,8 @@ sets:
     gets:
       contact-form: 2.1.4
       form-core: 1.3.0
+    sites:
+      - hold.example
   - wants:
       contact-form:
         \"^2.1\": [forms]
@@ -134,6 +138,8 @@ sets:
     gets:
       contact-form: 2.2.0
       form-core: 1.3.0
+    sites:
+      - quiet.example
   - wants:
       contact-form:
         \"^2.1\": [forms]
@@ -147,6 +153,8 @@ sets:
       contact-form: 2.2.0
       form-core: 1.3.0
       popup: 1.0.2
+    sites:
+      - a.example
 "
     );
     assert_eq!(lock(&asks(), None, &[]).to_string(), expected);
@@ -161,13 +169,16 @@ fn what_is_written_is_read_back() {
 }
 
 #[test]
-fn a_new_site_of_a_known_kind_changes_nothing() {
+fn a_new_site_of_a_known_kind_is_named_and_changes_nothing_else() {
     let mut asks = asks();
-    let before = lock(&asks, None, &[]);
+    let before = lock(&asks, None, &[]).to_string();
     let mut more = asks[0].clone();
     more.site = "new.example".parse().unwrap();
     asks.push(more);
-    assert_eq!(lock(&asks, Some(&before), &[]), before);
+    let parsed = Lock::parse("fleet.lock", &before).unwrap();
+    let after = lock(&asks, Some(&parsed), &[]).to_string();
+    assert_eq!(after.replace("      - new.example\n", ""), before);
+    assert_ne!(after, before);
 }
 
 #[test]
@@ -226,14 +237,14 @@ fn moves_are_told_once_for_all_their_sites() {
     let before = lock(&asks(), None, &[update("2.1.4")]);
     let after = resolve(requirement_sets(&asks()), &catalog(), Some(&before), &[update("^2.2")]);
     let after = after.unwrap();
-    let shown: Vec<String> = moves(Some(&before), &after, &[])
+    let shown: Vec<String> = moves(Some(&before), &after, &OptOuts::new())
         .moves
         .iter()
         .map(|step| format!("{} {:?} {}", step.feature, step.from, step.sites.len()))
         .collect();
     assert_eq!(shown, ["contact-form Some(Version { major: 2, minor: 1, patch: 4 }) 3"]);
-    assert_eq!(moves(Some(&Lock::of(&after)), &after, &[]), Moves::default());
-    assert_eq!(moves(None, &after, &[]).moves.len(), 4);
+    assert_eq!(moves(Some(&Lock::of(&after)), &after, &OptOuts::new()), Moves::default());
+    assert_eq!(moves(None, &after, &OptOuts::new()).moves.len(), 4);
 }
 
 #[track_caller]
@@ -265,11 +276,15 @@ fn what_a_merge_or_a_hand_left_behind_is_told_with_its_line() {
     refused("platform: wordpress", "platform: django", "there is no platform `django`");
     refused("\"^2.1\": [forms]", "\"2.1\": [forms]", "could mean several things");
     refused("    gets:", "    got:", "unknown key `got` in a set");
+    refused("- b.example", "- -b.example", "fleet.lock:28:9");
+    let many = "      - \"s[00001:99999].example\"\n".repeat(12);
+    let many = format!("{}      - b.example", many.trim_start());
+    refused("- b.example", &many, "fleet.lock:38:9: more sites than a lock may name");
     let text = lock(&asks(), None, &[]).to_string();
     let set = text.split("  - wants").last().unwrap();
     let twice = format!("{text}  - wants{set}");
     let said = Lock::parse("fleet.lock", &twice).unwrap_err().to_string();
-    assert!(said.contains("these requirements are here twice: already in line 50"), "{said}");
+    assert!(said.contains("these requirements are here twice: already in line 56"), "{said}");
 }
 
 proptest! {

@@ -5,13 +5,13 @@ use std::fmt::{self, Write as _};
 use super::{Lock, LockedSet};
 use crate::{
     feature::RequirementSet,
-    model::{FeatureName, yaml::is_plain_text},
+    model::{FeatureName, ranges, yaml::is_plain_text},
 };
 
 /// What the file says to whoever opens it.
 const HEAD: &str = "\
 # Which version of each feature every site gets, and because of what: each entry of `sets` is one
-# combination of requirements that sites have in common. Written by `fleetctl lock`, obeyed by
+# combination of requirements, with the sites that have it. Written by `fleetctl lock`, obeyed by
 # `fleetctl deploy`. Commit it. After a merge, run `fleetctl lock` again.
 lock: 1
 ";
@@ -74,6 +74,11 @@ fn write_set(f: &mut fmt::Formatter<'_>, set: &RequirementSet, locked: &LockedSe
     f.write_str("    gets:\n")?;
     for (feature, version) in &locked.gets {
         writeln!(f, "      {feature}: {version}")?;
+    }
+    f.write_str(if locked.sites.is_empty() { "" } else { "    sites:\n" })?;
+    for range in ranges(&locked.sites) {
+        let quote = if is_plain_text(&range) { "" } else { "\"" };
+        writeln!(f, "      - {quote}{range}{quote}")?;
     }
     Ok(())
 }

@@ -80,14 +80,57 @@ fleet.lock would change: 4 sites in 2 requirement sets
     stage.run(&["lock", "--update", "contact-form"]).expect(0);
     assert!(stage.read("fleet.lock").contains("contact-form: 2.2.0"));
     let ran = stage.run(&["lock", "--update", "contact-form@2.1.4"]).expect(0);
-    assert!(ran.out.starts_with("~ contact-form 2.2.0 → 2.1.4  4 sites"), "{}", ran.out);
+    assert!(ran.out.starts_with("~ contact-form 2.2.0 → 2.1.4 (older)  4 sites"), "{}", ran.out);
     assert_eq!(stage.read("fleet.lock"), first);
     let ran = stage.run(&["lock", "--update"]).expect(0);
     assert!(ran.out.starts_with("~ contact-form 2.1.4 → 2.2.0  4 sites"), "{}", ran.out);
-    // A site of a known kind changes nothing.
+    // Sites of a known kind change nothing for others.
     stage.replace("inventory/sites.yml", "shop[01:03]", "shop[01:05]");
     let ran = stage.run(&["lock"]).expect(0);
+    assert_eq!(
+        ran.out,
+        "\
++ contact-form 2.2.0  2 sites  shop04.example, shop05.example
+    group forms wants ^2.1, inventory/sites.yml:3:24
++ popup 1.0.2         2 sites  shop04.example, shop05.example
+    group promo wants any version, inventory/sites.yml:4:24
+fleet.lock written: 6 sites in 2 requirement sets
+"
+    );
+    let ran = stage.run(&["lock"]).expect(0);
     assert_eq!(ran.out, "fleet.lock is up to date, nothing moves: 6 sites in 2 requirement sets\n");
+}
+
+#[test]
+fn what_new_versions_ask_for_is_told_before_anybody_deploys() {
+    let stage = filled();
+    stage.run(&["lock"]).expect(0);
+    let definition = "\
+name: base
+version: 1.0.0
+mount: { wordpress: ~, static: ~, react: ~ }
+vars: { base_key: { type: string, required: true, description: what it is opened with } }
+";
+    stage.write("features/base/feature.yml", definition);
+    stage.write("features/base/files/common/public/base.js", "// base\n");
+    stage.run(&["feature", "publish", "base"]).expect(0);
+    let form = "features/contact-form/feature.yml";
+    let text = stage.read(form);
+    let line = text.lines().find(|line| line.starts_with("version: ")).unwrap().to_owned();
+    stage.replace(form, &line, "version: 2.9.0\nrequires: { base: \"^1\" }");
+    stage.run(&["feature", "publish", "contact-form"]).expect(0);
+    let ran = stage.run(&["lock", "--update", "contact-form"]).expect(0);
+    assert!(ran.out.contains("+ base 1.0.0"), "{}", ran.out);
+    assert!(
+        ran.out.starts_with("warning: before this can be deployed:")
+            || ran.err.contains("before this can be deployed:"),
+        "{}{}",
+        ran.out,
+        ran.err
+    );
+    let said = "base 1.0.0, which contact-form 2.9.0 requires, needs the variable `base_key` (what it is opened with; text)";
+    assert!(ran.err.contains(said), "{}", ran.err);
+    assert_eq!(ran.err.matches(said).count(), 1, "{}", ran.err);
 }
 
 #[test]
@@ -261,7 +304,7 @@ fleet.lock would change: 5 sites in 3 requirement sets
     );
     assert_eq!(
         ran.err,
-        "warning: fleet.lock is behind: it does not have what globex.example asks for; run: fleetctl lock\nnot from fleet.lock, but worked out from what is published\n"
+        "warning: fleet.lock is behind: it does not have what globex.example asks for; run: fleetctl lock\nfrom fleet.lock where it has an answer, else what the next `fleetctl lock` would choose\n"
     );
     // Nobody listens at these addresses: what matters is that it goes as far as to them.
     for ran in [

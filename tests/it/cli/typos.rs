@@ -182,6 +182,8 @@ fn what_may_be_a_slip_is_noted_and_stops_nothing() {
     ] {
         assert!(ran.err.contains(said), "{}", ran.err);
     }
+    let ran = stage.run(&["inventory", "explain", "www.example.com", "greetnig"]).expect(0);
+    assert!(ran.out.contains("· no feature of this site declares it"), "{}", ran.out);
     let notes = &stage.run(&["validate", "-o", "json"]).expect(0).json()["notes"];
     assert_eq!(notes.as_array().unwrap().len(), 2, "{notes}");
 }

@@ -70,12 +70,15 @@ fn what_is_lost_is_told_with_its_reason() {
     assert_eq!(
         ran.out,
         "\
-- no site asks any more for: contact-form ^2.1 by group forms, popup any version by group promo, on wordpress (had contact-form 2.1.4, form-core 1.0.0, popup 1.0.2)
-    those sites have left the inventory, or are among these, which ask for less: acme.example, out.example, shop[01:03].example (5)
-fleet.lock would change, but no site gets another version: 5 sites in 2 requirement sets
+- contact-form 2.1.4  3 sites  shop[01:03].example
+    opted out, inventory/sites.yml:8:75
+- form-core 1.0.0     3 sites  shop[01:03].example
+    no longer needed; before: by contact-form
+fleet.lock would change: 5 sites in 2 requirement sets
 "
     );
     stage.run(&["lock"]).expect(0);
+    // Those three ask for what another site asked for all along: no entry is new, and yet they lost it.
     stage.replace(sites, "acme.example: { ", "acme.example: { features: { contact-form: false }, ");
     let ran = stage.run(&["lock", "--check"]).expect(10);
     assert_eq!(

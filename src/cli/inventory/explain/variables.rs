@@ -19,6 +19,12 @@ pub fn topics(site: &Site, definitions: &[Feature]) -> Vec<Topic> {
             fall_back(&mut all, feature, name, spec);
         }
     }
+    let is_read = |name: &str| definitions.iter().any(|one| one.schema.contains_key(name));
+    // Where features are known, what none of them declares is worth a second look.
+    let unread = all.iter_mut().filter(|(name, _)| !definitions.is_empty() && !is_read(name));
+    for (_, topic) in unread {
+        topic.said.push(Word::new("no feature of this site declares it", &"", false));
+    }
     all.into_values().collect()
 }
 
@@ -82,6 +88,7 @@ fn fall_back(
 fn shown(name: &str, value: &VariableValue) -> String {
     match value {
         VariableValue::Plain(value) if sounds_secret(name) && !value.is_null() => "…".to_owned(),
+        VariableValue::Plain(Value::String(text)) if text.is_empty() => "\"\"".to_owned(),
         VariableValue::Plain(Value::String(text)) => text.clone(),
         VariableValue::Plain(value) => value.to_string(),
         VariableValue::Secret(source) => format!("a secret from {source}"),
