@@ -176,7 +176,7 @@ async fn a_manifest_that_has_lost_lines_vouches_for_no_rollback() {
     assert!(ran.why.contains("is not the one it was confirmed with"), "{}", ran.why);
     assert_eq!(bench.sh("cat /srv/a/current/public/x.js"), "2");
     bench.sh(
-        "cp -a /srv/kept/. /srv/a/.fleetctl/manifests && printf 1 >/srv/a/releases/1-*/public/x.js",
+        "cp -a /srv/kept/. /srv/a/.fleetctl/manifests && printf 1 >$(echo /srv/a/releases/1-*)/public/x.js",
     );
     back().go().await.expect(Outcome::Changed);
     assert_eq!(bench.sh("cat /srv/a/current/public/x.js"), "1");
