@@ -8,9 +8,10 @@ use super::{
     site::{READING, Site, Supply},
 };
 use crate::{
-    model::Secret,
+    model::{Digest, Secret},
     plan::{Base, Current, Decision, Observation, deviations, plan},
     release::{Manifest, Record, Texts, Wanted, identity},
+    shell::Frame,
 };
 
 impl Site {
@@ -58,27 +59,12 @@ impl Site {
         let there = Observation::read(&answer.frame);
         seen.answers.lstat.extend(there.answers.lstat);
         seen.answers.read_only.extend(there.answers.read_only);
-        let text = |block: &str| {
-            String::from_utf8_lossy(answer.frame.block(block).unwrap_or_default()).into_owned()
-        };
-        let texts = Texts { tree: text("tree"), sums: text("sums"), about: text("about") };
-        let manifest = Manifest::read(&texts).unwrap_or_default();
-        let salt = seen.salt.clone().unwrap_or_else(|| Secret::new(String::new()));
-        if identity(texts.body(), manifest.tainted, &salt) != target.digest {
-            let why = format!("the manifest of {name} is not the one it was confirmed with");
-            return Err(StepError::refused("gone", why, Vec::new()));
-        }
-        let lines = |block: &str| {
-            text(block).lines().filter(|l| !l.is_empty()).map(str::to_owned).collect()
-        };
+        let manifest = confirmed(&answer.frame, seen, &name, target.digest)?;
         let current = Current {
             link: format!("releases/{name}"),
             name: Some(target.release.clone()),
             present: true,
-            tree_differs: lines("tree_differs"),
-            sums_differ: Some(lines("sums_differ")),
-            strangers: lines("strangers"),
-            ..Current::default()
+            ..Current::compared(&answer.frame)
         };
         let found = deviations(&current, &manifest);
         Ok(Base {
@@ -86,7 +72,27 @@ impl Site {
             id: target.digest,
             manifest,
             deviations: found,
-            verified: true,
+            verified: current.sums_differ.is_some(),
         })
     }
+}
+
+/// The manifest that an inspection has sent, if it is the one that release `name` was confirmed
+/// with: a comparison with any other says nothing of it.
+pub(super) fn confirmed(
+    frame: &Frame,
+    seen: &Observation,
+    name: &str,
+    id: Digest,
+) -> Result<Manifest, StepError> {
+    let text =
+        |block: &str| String::from_utf8_lossy(frame.block(block).unwrap_or_default()).into_owned();
+    let texts = Texts { tree: text("tree"), sums: text("sums"), about: text("about") };
+    let manifest = Manifest::read(&texts).unwrap_or_default();
+    let salt = seen.salt.clone().unwrap_or_else(|| Secret::new(String::new()));
+    if identity(texts.body(), manifest.tainted, &salt) == id {
+        return Ok(manifest);
+    }
+    let why = format!("the manifest of {name} is not the one it was confirmed with");
+    Err(StepError::refused("gone", why, Vec::new()))
 }

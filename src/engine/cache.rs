@@ -83,15 +83,26 @@ impl Cache {
         known
     }
 
-    /// The manifest with identity `id`, if it is known and its body digest is `body`.
+    /// The manifest with identity `id`, if it is known and its body digest is `body`. What turns
+    /// out to be torn (by a power failure) is removed, so that the next run asks the host.
     #[must_use]
     pub fn load(&self, site: &SiteName, id: Digest, body: Digest) -> Option<Manifest> {
         let place = self.manifests(site)?;
         let (_, tree) = names(&place).into_iter().find(|(known, _)| *known == id)?;
-        let about = fs::read_to_string(place.join(name_of(id, tree))).ok()?;
-        let entries = self.trees().share(tree, || read(&self.tree_at(tree)?, tree))?;
-        let manifest = Manifest { entries, ..Manifest::read_about(&about).ok()? };
-        (manifest.body() == body).then_some(manifest)
+        let tree_at = self.tree_at(tree)?;
+        let Some(entries) = self.trees().share(tree, || read(&tree_at, tree)) else {
+            let _ = fs::remove_file(tree_at);
+            return None;
+        };
+        let about_at = place.join(name_of(id, tree));
+        let about = fs::read_to_string(&about_at).unwrap_or_default();
+        let about = Manifest::read_about(&about).unwrap_or_default();
+        let manifest = Manifest { entries, ..about };
+        if manifest.body() != body {
+            let _ = fs::remove_file(about_at);
+            return None;
+        }
+        Some(manifest)
     }
 
     /// Keeps a manifest, and gives it back with the tree that other sites share. A cache that
@@ -100,7 +111,7 @@ impl Cache {
         let digest = manifest.entries.digest();
         let mut trees = self.trees();
         let fresh = || {
-            // Else it is there: a run writes what it comes to know, once.
+            // Else it is there and whole: a run reads or writes what it comes to know, once.
             let _ = self.write_tree(digest, &manifest.entries);
             Some(manifest.entries.clone())
         };
@@ -115,11 +126,14 @@ impl Cache {
     }
 
     fn write_tree(&self, digest: Digest, tree: &Tree) -> io::Result<()> {
-        let Some(place) = self.tree_at(digest).filter(|place| !place.exists()) else {
+        // One that is there may be torn.
+        let Some(place) = self.tree_at(digest).filter(|place| read(place, digest).is_none()) else {
             return Ok(());
         };
         let [tree, sums] = tree.texts();
-        write(&place, &serde_json::to_vec(&Texts { tree, sums, about: String::new() })?)
+        let texts = Texts { tree, sums, about: String::new() };
+        // Many sites need it; what is a site's own heals when it is read.
+        write(&place, &serde_json::to_vec(&texts)?, true)
     }
 
     fn write_manifest(
@@ -132,7 +146,7 @@ impl Cache {
         let Some(place) = self.manifests(site) else { return Ok(()) };
         fs::create_dir_all(&place)?;
         prune(&place)?;
-        write(&place.join(name_of(id, tree)), manifest.about_text().as_bytes())
+        write(&place.join(name_of(id, tree)), manifest.about_text().as_bytes(), false)
     }
 
     /// Removes trees that no manifest needs any more, but not `fresh`. One that another run is
@@ -175,13 +189,17 @@ fn read(place: &Path, digest: Digest) -> Option<Tree> {
 }
 
 /// Puts a whole file in its place in one step, readable for its owner alone.
-fn write(place: &Path, bytes: &[u8]) -> io::Result<()> {
+fn write(place: &Path, bytes: &[u8], durably: bool) -> io::Result<()> {
     if let Some(directory) = place.parent() {
         fs::create_dir_all(directory)?;
     }
     let fresh = place.with_extension(format!("{}.new", random_hex(4)));
     let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&fresh)?;
     io::Write::write_all(&mut file, bytes)?;
+    if durably {
+        // Else a power failure could leave the name and not what it stands for.
+        file.sync_data()?;
+    }
     fs::rename(fresh, place)
 }
 
@@ -224,12 +242,40 @@ mod tests {
         assert_eq!(cache().load(&site, id, one.body()), None);
         assert_eq!(cache().store(&site, id, &one), one);
         assert_eq!(cache().load(&site, id, one.body()), Some(one));
-        assert_eq!(cache().load(&site, id, Digest::of(b"other")), None);
         assert_eq!(cache().known(&site), [id.short()]);
+        assert_eq!(cache().load(&site, id, Digest::of(b"other")), None);
+        assert_eq!(cache().known(&site), [""; 0], "what does not fit is asked for again");
         for n in 0..20_u8 {
             cache().store(&site, Digest::of(&[n]), &manifest("x", "/a"));
         }
         assert_eq!(cache().known(&site).len(), ANNOUNCED);
+    }
+
+    #[test]
+    fn what_a_power_failure_has_torn_heals() {
+        let directory = tempfile::tempdir().unwrap();
+        let cache = || Cache::new(Some(directory.path().to_owned()));
+        let site = SiteName::new("a.example").unwrap();
+        let (id, one) = (Digest::of(b"id"), manifest("x", "/a"));
+        let tree = directory.path().join("trees").join(one.entries.digest().to_string());
+        let about =
+            directory.path().join("manifests/a.example").join(name_of(id, one.entries.digest()));
+        for torn in ["", "{\"tree\":"] {
+            // Found by reading: it is announced no more, and what the host then sends is kept.
+            cache().store(&site, id, &one);
+            fs::write(&tree, torn).unwrap();
+            assert_eq!(cache().known(&site), [id.short()]);
+            assert_eq!(cache().load(&site, id, one.body()), None);
+            assert_eq!(cache().known(&site), [""; 0]);
+            // Not found by reading: it is written anew.
+            cache().store(&site, id, &one);
+            fs::write(&tree, torn).unwrap();
+            cache().store(&site, id, &one);
+            assert_eq!(cache().load(&site, id, one.body()).as_ref(), Some(&one));
+            fs::write(&about, torn).unwrap();
+            assert_eq!(cache().load(&site, id, one.body()), None);
+            assert_eq!(cache().known(&site), [""; 0]);
+        }
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use tokio::time::Instant;
 
 use super::{
+    back::confirmed,
     gates::health,
     host::{Answer, Rights, StepError},
     scripts::{Activation, Confirmation, Rise, UndoStep},
@@ -14,8 +15,8 @@ use super::{
 use crate::{
     event::{Released, Staged, Step, Undone},
     model::{Digest, ReleaseName},
-    plan::{Decision, Deployment, Observation, UndoRecord},
-    release::{Deliver, Difference, Verb, Wanted},
+    plan::{Current, Decision, Deployment, Observation, UndoRecord},
+    release::{Coding, Deliver, Difference, Verb, Wanted},
 };
 
 /// Deadline of an upload with everything that belongs to it, per started 10 MB, in seconds.
@@ -86,10 +87,13 @@ impl Site {
             let lock = self.lock(seen);
             let make = |marker: &str| self.place.inspect(marker, Some(&lock), &name, &id);
             let answer = self.host.run(Rights::Owner, &[], SHORT * 5, make).await?;
-            let moved = ["tree_differs", "sums_differ", "strangers"].iter().any(|block| {
-                answer.frame.block(block).is_some_and(|text| !text.trim_ascii().is_empty())
-            });
-            if moved {
+            confirmed(&answer.frame, seen, &name, deployment.id)?;
+            let there = Current::compared(&answer.frame);
+            if there.unread || there.sums_differ.is_none() {
+                let why = "could not be compared with its manifest: a program on the host failed";
+                return Err(refused("unread", format!("{name} {why}")));
+            }
+            if !there.is_equal() {
                 return Err(refused("stale", format!("{name} changed since it was read")));
             }
             self.mouth.done(Step::Stage, begun, 0, Some(deployment.name.to_string()));
@@ -103,6 +107,13 @@ impl Site {
         }
         self.staged = true;
         let mut answer = self.upload(deployment, &deployment.difference, &wanted, seen).await;
+        if answer.as_ref().is_err_and(|why| why.kind() == "upload")
+            && self.place.coding == Coding::Zstd
+        {
+            // A zstd that is there need not work: what all hosts have is the other way.
+            self.place.coding = Coding::Gzip;
+            answer = self.upload(deployment, &deployment.difference, &wanted, seen).await;
+        }
         if let Err(StepError::Refused { kind, damaged, .. }) = &answer
             && kind == "verify"
         {

@@ -379,10 +379,12 @@ impl Site {
 }
 
 /// Whether a php-fpm may hold code of what goes or of what comes. What goes is known when it is a
-/// base that was confirmed: then nothing older waits for a reload either.
+/// base that is intact and was confirmed: then nothing older waits for a reload either.
 fn may_hold_php(seen: &Observation, base: Option<&Base>, wanted: &Wanted) -> bool {
     let goes = base.map_or(seen.current.is_some(), |base| {
-        base.manifest.has_php() || !seen.journal.is_confirmed(&base.name)
+        base.manifest.has_php()
+            || !base.deviations.is_empty()
+            || !seen.journal.is_confirmed(&base.name)
     });
     goes || wanted.manifest.has_php()
 }

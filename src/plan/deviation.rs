@@ -5,7 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use super::observation::Current;
-use crate::release::{Entry, Manifest, TreePath};
+use crate::{
+    release::{Entry, Manifest, TreePath},
+    shell::Frame,
+};
 
 /// How a path deviates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -40,6 +43,16 @@ pub struct Deviation {
     pub detail: String,
 }
 
+/// What a host's comparison found, line by line; `None` when it did not come to its end, which the
+/// line `=` is: then silence means nothing.
+#[must_use]
+pub fn compared(frame: &Frame, block: &str) -> Option<Vec<String>> {
+    let text = String::from_utf8_lossy(frame.block(block)?).into_owned();
+    let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+    lines.retain(|line| !line.is_empty());
+    (lines.pop()? == "=").then_some(lines)
+}
+
 /// Compares what the host said of its current release with the manifest it should have.
 #[must_use]
 pub fn deviations(current: &Current, expected: &Manifest) -> Vec<Deviation> {
@@ -64,6 +77,16 @@ pub fn deviations(current: &Current, expected: &Manifest) -> Vec<Deviation> {
     }
     compare_sums(current, expected, &mut found);
     compare_tree(current, expected, &mut found);
+    // Nor is what differs without a name that is known here "nothing".
+    let differs =
+        [Some(&current.tree_differs), current.sums_differ.as_ref(), Some(&current.strangers)];
+    let nameless = found.is_empty() && differs.iter().flatten().any(|lines| !lines.is_empty());
+    // What is no file, directory or link at the top: so a host says that a listing has failed.
+    let has_failed = |line: &String| line.starts_with("? ") && line.ends_with(" .");
+    let not_walked = current.tree_differs.iter().any(has_failed);
+    if current.unread || nameless || not_walked {
+        found.insert(".".into(), (Kind::Changed, "could not be compared to its end".into()));
+    }
     found.into_iter().map(|(path, (kind, detail))| Deviation { path, kind, detail }).collect()
 }
 
@@ -141,7 +164,7 @@ impl Line {
             'd' => "a directory",
             'f' => "a file",
             'l' => "a link",
-            'n' => "a name with a line break",
+            'n' => "a name or target with a line break",
             _ => "a device, socket or fifo",
         }
     }
@@ -230,7 +253,28 @@ mod tests {
         assert_eq!(kinds(&[], &[&format!("{digest}  ./a/x")], &[]), one("a/x", Kind::Changed));
         assert_eq!(kinds(&[], &[], &["o root:root ./a/x"]), one("a/x", Kind::Owner));
         assert_eq!(kinds(&["n 0 ."], &[], &[]), one(".", Kind::Extra));
-        assert_eq!(kinds(&["garbage", "f 644"], &[], &[]), vec![]);
+        for garbage in [["garbage", "f 644"], ["f 644 3 ./a/x", "? 0 ."]] {
+            assert!(kinds(&garbage, &[], &[]).contains(&(".".into(), Kind::Changed)));
+        }
+        assert_eq!(kinds(&[], &["?  ./?"], &[]), one(".", Kind::Changed));
+        assert_eq!(kinds(&[], &[], &["?"]), one(".", Kind::Changed));
+        assert_eq!(kinds(&[], &[], &[]), vec![]);
+    }
+
+    #[test]
+    fn a_comparison_that_is_not_told_to_its_end_is_no_equality() {
+        let frame = |body: &str| {
+            Frame::read(format!("m begin\nm < t\n{body}\nm >\nm end 0\n").as_bytes(), "m").unwrap()
+        };
+        assert_eq!(compared(&frame("=\n"), "t"), Some(vec![]));
+        assert_eq!(compared(&frame("d 755 ./x\n=\n"), "t"), Some(vec!["d 755 ./x".to_owned()]));
+        for body in ["", "d 755 ./x\n", "=\nd 755 ./x\n"] {
+            assert_eq!(compared(&frame(body), "t"), None, "{body}");
+        }
+        assert_eq!(compared(&frame("=\n"), "other"), None);
+        let current = Current { present: true, unread: true, ..Current::default() };
+        let found = deviations(&current, &expected());
+        assert!(is_unfit_as_base(&found), "{found:?}");
     }
 
     #[test]

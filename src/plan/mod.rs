@@ -11,7 +11,7 @@ mod preflight;
 mod prune;
 mod site;
 
-pub use deviation::{Deviation, Kind, damaged, deviations, is_unfit_as_base};
+pub use deviation::{Deviation, Kind, compared, damaged, deviations, is_unfit_as_base};
 pub use ground::Above;
 pub use observation::{Current, Holder, HostLock, Observation, UndoRecord};
 pub use preflight::{Needs, obstacles};

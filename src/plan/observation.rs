@@ -7,7 +7,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::ground::{Above, Account, Stat, available, room};
+use super::{
+    deviation::compared,
+    ground::{Above, Account, Stat, available, room},
+};
 use crate::{
     model::{Digest, ReleaseName, RunId, Secret},
     release::{Coding, Manifest, Record, SiteJournal, Texts, decode},
@@ -85,6 +88,8 @@ pub struct Current {
     pub sums_differ: Option<Vec<String>>,
     /// `o OWNER:GROUP PATH` of what belongs to somebody else.
     pub strangers: Vec<String>,
+    /// Whether a comparison was begun and not told to its end.
+    pub unread: bool,
 }
 
 /// Everything the probe saw.
@@ -277,10 +282,6 @@ impl Observation {
 }
 
 fn read_current(frame: &Frame, link: &str) -> Current {
-    let lines = |name: &str| -> Option<Vec<String>> {
-        let text = String::from_utf8_lossy(frame.block(name)?).into_owned();
-        Some(text.lines().filter(|line| !line.is_empty()).map(str::to_owned).collect())
-    };
     let text =
         |name: &str| frame.block(name).map(|bytes| String::from_utf8_lossy(bytes).into_owned());
     let about = text("about").unwrap_or_default();
@@ -290,6 +291,7 @@ fn read_current(frame: &Frame, link: &str) -> Current {
         about: about.clone(),
     });
     let body = frame.one("body").and_then(|text| text.parse().ok());
+    let compared = Current::compared(frame);
     Current {
         link: link.to_owned(),
         name: link.strip_prefix("releases/").and_then(|name| name.parse().ok()),
@@ -298,9 +300,33 @@ fn read_current(frame: &Frame, link: &str) -> Current {
         about: Manifest::read_about(&about).unwrap_or_default(),
         texts: texts.filter(|texts| Some(texts.body()) == body),
         present: frame.one("present").is_some(),
-        tree_differs: lines("tree_differs").unwrap_or_default(),
-        sums_differ: lines("sums_differ"),
-        strangers: lines("strangers").unwrap_or_default(),
+        ..compared
+    }
+}
+
+impl Current {
+    /// Where it deviates from its manifest, as far as the host has told that to the end.
+    #[must_use]
+    pub fn compared(frame: &Frame) -> Self {
+        let [tree, sums, strangers] =
+            ["tree_differs", "sums_differ", "strangers"].map(|block| compared(frame, block));
+        let sums_cut = sums.is_none() && frame.block("sums_differ").is_some();
+        Self {
+            unread: tree.is_none() || strangers.is_none() || sums_cut,
+            tree_differs: tree.unwrap_or_default(),
+            sums_differ: sums,
+            strangers: strangers.unwrap_or_default(),
+            ..Self::default()
+        }
+    }
+
+    /// Whether all of it was compared, contents too, and nothing differs.
+    #[must_use]
+    pub fn is_equal(&self) -> bool {
+        !self.unread
+            && self.tree_differs.is_empty()
+            && self.strangers.is_empty()
+            && self.sums_differ.as_ref().is_some_and(Vec::is_empty)
     }
 }
 

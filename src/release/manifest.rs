@@ -177,7 +177,8 @@ impl Manifest {
             // `x.php.txt` too: which names are code is for the server to say.
             [".ph", ".inc", ".module", ".user.ini"].iter().any(|part| name.contains(part))
         };
-        self.entries.keys().any(is_php)
+        // A link to it from outside may give it another name.
+        self.entries.keys().chain(self.links.keys()).any(is_php)
     }
 
     /// Reads back what [`Manifest::texts`] wrote. Whether it is what a digest names is for the
@@ -325,6 +326,11 @@ mod tests {
         for path in ["x.js", "php/x.js", "a.php/x.css", "include.html"] {
             assert!(!holds(path), "{path}");
         }
+        let linked = |at: &str| {
+            let links = [(at.to_owned(), "/srv/current/public/form.txt".to_owned())].into();
+            Manifest { links, ..Manifest::default() }.has_php()
+        };
+        assert!(linked("/var/www/form.php") && !linked("/var/www/form.txt"));
     }
 
     #[test]

@@ -35,10 +35,11 @@ write_lock() {
 	put lock "$run$tab$generation$tab$boot$tab$lock_until$tab$1"
 }
 # The same for the lease that was read. One that has most of its time left is good as it is: a step
-# takes seconds, and writing is a process.
+# takes seconds, and writing is a process. A sixth that is gone, and two thirds until the renewal
+# after one that was lost: that leaves a sixth.
 renew_lock() {
 	read -r up _ </proc/uptime
-	if [ "$lock_boot" != "$boot" ] || [ $(((lock_until - ${up%.*}) * 4)) -lt $((ttl * 3)) ]; then
+	if [ "$lock_boot" != "$boot" ] || [ $(((lock_until - ${up%.*}) * 6)) -lt $((ttl * 5)) ]; then
 		write_lock "$lock_rest"
 	fi
 }

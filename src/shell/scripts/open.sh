@@ -7,6 +7,8 @@ exec 3>&1 1>&2
 PATH="${PATH:-/usr/bin:/bin}:/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin"
 LC_ALL=C
 export PATH LC_ALL
+# With it, cd would go elsewhere, and tell.
+unset CDPATH
 umask 022
 nl='
 '

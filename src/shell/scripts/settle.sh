@@ -3,8 +3,7 @@
 # Needs: root meta run releases undos (names, separated by spaces).
 # shellcheck disable=SC2154
 cd "$root" || fail write "$root cannot be entered"
-# Behind a confirmation it is known.
-[ -n "$here" ] || here=$(readlink current)
+here=$(readlink current)
 for left in releases/.*.partial; do
 	if [ -e "$left" ] || [ -L "$left" ]; then rm -rf "$left"; fi
 done

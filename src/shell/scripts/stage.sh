@@ -9,7 +9,8 @@ part=$root/releases/.$name.partial
 for left in "$root"/releases/.*.partial; do
 	if [ -e "$left" ] || [ -L "$left" ]; then rm -rf "$left"; fi
 done
-mkdir "$part" || fail write "$part cannot be made"
+# Until the group is set, files with secrets have that of whoever receives them.
+(umask 077 && mkdir "$part") || fail write "$part cannot be made"
 # Ours, from a try whose answer was lost: it is not current, and is made again.
 [ "$expect_current" = "releases/$name" ] || [ ! -d "releases/$name" ] || rm -rf "releases/$name"
 # Not under the mutex: a peer that is gone may be noticed by nobody for hours.
@@ -73,13 +74,17 @@ fi
 [ "$got" = "$id" ] || fail manifest "the manifest came out as $got, not as $id"
 
 cd r || fail write "$part/r cannot be entered"
-wrong=
-bad=
+# Each list ends with its `=`; what is not said to its end is not equal.
+wrong="=$nl="
+bad='='
 if ! is_tree "../$kept.tree" || ! are_sums "../$kept.sums"; then
-	wrong=$(list_tree | differences "../$kept.tree"; list_strangers "$owner" "$group")
+	wrong=$(
+		list_tree | differences "../$kept.tree"
+		list_strangers "$owner" "$group"
+	)
 	bad=$(list_sums | differences "../$kept.sums")
 fi
-if [ -n "$wrong$bad" ]; then
+if [ "$wrong" != "=$nl=" ] || [ "$bad" != '=' ]; then
 	opens tree_differs && printf '%s\n' "$wrong" >&3 && closes
 	opens sums_differ && printf '%s\n' "$bad" >&3 && closes
 	fail verify 'the staged files are not what was sent'

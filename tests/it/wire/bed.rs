@@ -40,6 +40,8 @@ pub struct Bed {
     pub shell: Shell,
     pub place: Place,
     pub generation: u64,
+    /// What scripts find in their environment beside PATH.
+    pub environment: BTreeMap<String, String>,
 }
 
 pub fn shells() -> Vec<&'static str> {
@@ -83,7 +85,7 @@ impl Bed {
         };
         let program = bin.join("sh");
         let shell = Shell { name, program, path: path.display().to_string() };
-        Self { dir, shell, place, generation: 0 }
+        Self { dir, shell, place, generation: 0, environment: BTreeMap::new() }
     }
 
     pub fn as_run(&self, run: &str, lease: u64) -> Place {
@@ -102,7 +104,8 @@ impl Bed {
         } else {
             command.arg("-c");
         }
-        command.arg(script.text()).env_clear().env("PATH", &self.shell.path);
+        command.arg(script.text()).env_clear().envs(&self.environment);
+        command.env("PATH", &self.shell.path);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command
     }

@@ -8,4 +8,5 @@ mod kit;
 mod price;
 mod quote;
 mod shells;
+mod silence;
 mod thrift;

@@ -35,6 +35,23 @@ async fn a_large_release_is_verified_with_fast_programs_and_without_them() {
 }
 
 #[tokio::test]
+async fn a_zstd_that_does_not_work_is_done_without() {
+    let bench = Bench::start("");
+    bench.site("a");
+    let deploy = async |version: &str| {
+        let release = wanted("a", &texts(&[("public/x.js", version)]), &["_features"]);
+        Run::new(bench.dial(None), &release).go().await.expect(Outcome::Changed);
+        bench.assert_whole("a");
+    };
+    // From the first deploy on, and where it breaks later.
+    let spoil = "rm -f /usr/bin/zstd; printf '#!/bin/sh\nexit 127\n' >/usr/bin/zstd; \
+                 chmod 755 /usr/bin/zstd";
+    bench.sh(spoil);
+    deploy("1").await;
+    deploy("2").await;
+}
+
+#[tokio::test]
 async fn php_is_reloaded_for_releases_that_hold_php_and_for_no_others() {
     let bench = Bench::start("static=a");
     bench.site("a");
@@ -44,11 +61,12 @@ async fn php_is_reloaded_for_releases_that_hold_php_and_for_no_others() {
                    cat /proc/$master/task/$master/children; done";
         bench.sh(ask)
     };
-    let deploy = async |files: &[(&str, &str)]| {
-        let release = wanted("a", &texts(files), &["_features"]);
+    let deploy_with = async |files: &[(&str, &str)], links: &[&str]| {
+        let release = wanted("a", &texts(files), links);
         let reload = vec![Reload::PhpFpmIfAny];
         Run { reload, ..Run::new(bench.dial(None), &release) }.go().await.expect(Outcome::Changed);
     };
+    let deploy = async |files: &[(&str, &str)]| deploy_with(files, &["_features"]).await;
     let before = workers();
     assert!(!before.trim().is_empty());
     deploy(&[("public/x.js", "1")]).await;
@@ -58,5 +76,12 @@ async fn php_is_reloaded_for_releases_that_hold_php_and_for_no_others() {
     let with = workers();
     assert_ne!(with, before, "what comes is PHP");
     deploy(&[("public/x.js", "3")]).await;
-    assert_ne!(workers(), with, "what goes was PHP");
+    let without = workers();
+    assert_ne!(without, with, "what goes was PHP");
+    bench.sh("echo '<?php' >/srv/a/current/public/theirs.php");
+    deploy(&[("public/x.js", "4")]).await;
+    let damaged = workers();
+    assert_ne!(damaged, without, "what goes was not all ours");
+    deploy_with(&[("public/x.js", "5")], &["_features", "form.php"]).await;
+    assert_ne!(workers(), damaged, "what comes is PHP by the name of a link to it");
 }
