@@ -3,16 +3,17 @@
 mod stays;
 mod tell;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
+use semver::Version;
 use serde_json::{Value, json};
 
 use super::{Door, Failure, Outcome, exit, flags::HostFlags, visit};
 use crate::{
-    feature::{Lock, Moves, Resolution, Update},
+    feature::{Catalog, Lock, Moves, Resolution, Update},
     model::{FeatureName, Problem, Problems, SiteName},
     pipeline::{Fleet, LoadError},
-    report::{Line, Tone, plural},
+    report::{Line, Tone, listed, plural},
 };
 
 /// Write down which version of each feature every site gets; `deploy` obeys it.
@@ -32,7 +33,8 @@ pub fn run(args: &Args, door: &Door) -> Outcome {
     let updates = updates(&args.update)?;
     let mut fleet = visit::fleet(door, &HostFlags::default(), &[])?;
     let today = jiff::Zoned::now().date();
-    let resolution = fleet.relock(today, &updates)?;
+    let catalog = fleet.registry.catalog()?;
+    let resolution = fleet.relock(today, &updates, &catalog)?;
     let text = Lock::of(&resolution).to_string();
     let before = fleet.project.lock(&fleet.environment)?.map(|found| found.text);
     let is_changed = before.as_deref() != Some(text.as_str());
@@ -54,11 +56,12 @@ pub fn run(args: &Args, door: &Door) -> Outcome {
         })?;
     }
     let stays = if updates.iter().any(|update| update.feature.is_some()) {
-        stays::stays(&fleet, &resolution, &moves, &updates, &fleet.registry.catalog()?)
+        stays::stays(&fleet, &resolution, &moves, &updates, &catalog)
     } else {
         Vec::new()
     };
     let over = over(&fleet, &resolution);
+    let yanked = yanked(&resolution, &catalog);
     let wanting = wanting(&mut fleet, &resolution, &moves);
     if door.screen.is_json() {
         let each: Vec<Value> = moves.moves.iter().map(tell::to_json).collect();
@@ -67,12 +70,12 @@ pub fn run(args: &Args, door: &Door) -> Outcome {
         door.screen.json(&json!({
             "schema": 1, "file": fleet.lock_name(), "changed": is_changed,
             "written": is_changed && !args.check, "moves": each, "unmoved": unmoved,
-            "holds_over": over,
+            "holds_over": over, "yanked": yanked,
             "wanting": wanting.iter().map(ToString::to_string).collect::<Vec<_>>(),
         }))?;
     } else {
         tell::show(&tell::rows(&moves, stays), door)?;
-        for text in &over {
+        for text in over.iter().chain(&yanked) {
             door.screen.say(&[Line::of(Tone::Warn, "note: ").add(Tone::Plain, text)])?;
         }
         if !wanting.is_empty() {
@@ -136,6 +139,28 @@ fn wanting(fleet: &mut Fleet, resolution: &Resolution, moves: &Moves) -> Vec<Pro
         Err(LoadError::Wrong(problems)) => problems.0,
         _ => Vec::new(),
     }
+}
+
+/// Versions that sites keep though they should not be chosen any more.
+fn yanked(resolution: &Resolution, catalog: &Catalog) -> Vec<String> {
+    let mut kept: BTreeMap<(&FeatureName, &Version), (&str, BTreeSet<&SiteName>)> = BTreeMap::new();
+    for solved in &resolution.sets {
+        for (feature, chosen) in &solved.gets {
+            let published = catalog.get(feature).and_then(|all| all.get(&chosen.version));
+            let Some(why) = published.and_then(|found| found.yanked.as_deref()) else { continue };
+            let (_, sites) =
+                kept.entry((feature, &chosen.version)).or_insert_with(|| (why, BTreeSet::new()));
+            sites.extend(&solved.asked.sites);
+        }
+    }
+    let told = kept.into_iter().map(|((feature, version), (why, sites))| {
+        let verb = if sites.len() == 1 { "keeps" } else { "keep" };
+        format!(
+            "{feature} {version} was yanked ({why}), and {} {verb} it; to move: fleetctl lock --update {feature}",
+            listed(sites, 60)
+        )
+    });
+    told.collect()
 }
 
 /// Holds that hold no more, each told once.

@@ -81,26 +81,30 @@ impl Fleet {
     }
 
     /// What all sites of the environment should have from now on: the next lock. Holds that were
-    /// meant to be over before `today` hold no more.
+    /// meant to be over before `today` hold no more. `catalog` is what the registry lists.
     ///
     /// # Errors
-    /// A registry that cannot be read, requirements that cannot be met, and updates of what no
-    /// site has.
-    pub fn relock(&self, today: Date, updates: &[Update]) -> Result<Resolution, LoadError> {
+    /// What is locked and gone from the registry, requirements that cannot be met, and updates of
+    /// what no site has.
+    pub fn relock(
+        &self,
+        today: Date,
+        updates: &[Update],
+        catalog: &Catalog,
+    ) -> Result<Resolution, LoadError> {
         let sites: Vec<SiteName> =
             self.inventory.sites().iter().map(|site| site.name.clone()).collect();
-        let catalog = self.registry.catalog()?;
-        self.still_published(&catalog, updates)?;
-        self.are_known(&catalog, updates).map_err(LoadError::NoTarget)?;
-        self.are_there(&catalog, updates)?;
+        self.still_published(catalog, updates)?;
+        self.are_known(catalog, updates).map_err(LoadError::NoTarget)?;
+        self.are_there(catalog, updates)?;
         let sets = self.asked(&sites, Some(today));
-        let resolution = feature::resolve(sets, &catalog, self.lock.as_ref(), updates)?;
+        let resolution = feature::resolve(sets, catalog, self.lock.as_ref(), updates)?;
         let mut problems = Problems::default();
         let known: BTreeSet<&FeatureName> =
             resolution.sets.iter().flat_map(|solved| solved.gets.keys()).collect();
         for feature in updates.iter().filter_map(|update| update.feature.as_ref()) {
             if !known.contains(feature) {
-                problems.push(no_site_has(feature, &known, &catalog));
+                problems.push(no_site_has(feature, &known, catalog));
             }
         }
         problems.or(resolution).map_err(LoadError::NoTarget)

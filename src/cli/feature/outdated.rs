@@ -79,10 +79,10 @@ pub fn run(_: &Args, door: &Door) -> Outcome {
     let resolved = fleet.resolve(&sites)?;
     let everything = [Update { feature: None, requirement: None }];
     let today = jiff::Zoned::now().date();
-    let newest = fleet.relock(today, &everything)?;
+    let catalog = fleet.registry.catalog()?;
+    let newest = fleet.relock(today, &everything, &catalog)?;
     let fitting: BTreeMap<_, _> =
         newest.sets.iter().map(|solved| (&solved.asked.set, solved)).collect();
-    let catalog = fleet.registry.catalog()?;
     let trials = Trials::new(&catalog, None);
     let mut rows: BTreeMap<Row, BTreeSet<SiteName>> = BTreeMap::new();
     for solved in &resolved.resolution.sets {

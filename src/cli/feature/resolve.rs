@@ -72,7 +72,9 @@ pub fn tell_source(door: &Door, fleet: &Fleet, resolved: &Resolved) -> Result<()
 /// Says what keeps `fleetctl lock` from going through: what was worked out for some sites is locked
 /// for none while others are in conflict.
 fn tell_refusal(door: &Door, fleet: &Fleet) -> Result<(), Failure> {
-    let Err(LoadError::Wrong(problems)) = fleet.relock(jiff::Zoned::now().date(), &[]) else {
+    let catalog = fleet.registry.catalog().map_err(LoadError::from)?;
+    let next = fleet.relock(jiff::Zoned::now().date(), &[], &catalog);
+    let Err(LoadError::Wrong(problems)) = next else {
         return Ok(());
     };
     for why in in_short(&problems, "fleetctl lock --check") {

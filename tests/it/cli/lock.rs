@@ -102,6 +102,18 @@ fleet.lock written: 6 sites in 2 requirement sets
 }
 
 #[test]
+fn who_keeps_what_was_yanked_is_told() {
+    let stage = filled();
+    stage.run(&["lock"]).expect(0);
+    stage.run(&["feature", "yank", "contact-form", "2.1.4", "--reason", "loses mail"]).expect(0);
+    let ran = stage.run(&["lock", "--check"]).expect(0);
+    let said = "note: contact-form 2.1.4 was yanked (loses mail), and acme.example, shop[01:03].example (4) keep it; to move: fleetctl lock --update contact-form\n";
+    assert_eq!(ran.err, said);
+    stage.run(&["feature", "yank", "contact-form", "2.1.4", "--undo"]).expect(0);
+    assert_eq!(stage.run(&["lock", "--check"]).expect(0).err, "");
+}
+
+#[test]
 fn what_new_versions_ask_for_is_told_before_anybody_deploys() {
     let stage = filled();
     stage.run(&["lock"]).expect(0);
