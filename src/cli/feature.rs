@@ -4,14 +4,17 @@ mod against;
 mod because;
 mod list;
 mod matrix;
+mod next;
 mod outdated;
 mod publish;
 mod resolve;
+mod way;
 mod why;
 mod yank;
 
 pub use against::{Doubt, hold_said};
 use clap::Subcommand;
+pub use way::Ways;
 
 use super::{Door, Outcome};
 

@@ -3,17 +3,16 @@
 mod stays;
 mod tell;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use semver::Version;
 use serde_json::{Value, json};
 
-use super::{Door, Failure, Outcome, exit, flags::HostFlags, visit};
+use super::{Door, Failure, Outcome, exit, feature::Ways, flags::HostFlags, visit};
 use crate::{
-    feature::{Catalog, Lock, Moves, Resolution, Update},
+    feature::{Lock, Moves, Resolution, Update},
     model::{FeatureName, Problem, Problems, SiteName},
     pipeline::{Fleet, LoadError},
-    report::{Line, Tone, listed, plural},
+    report::{Line, Tone, plural},
 };
 
 /// Write down which version of each feature every site gets; `deploy` obeys it.
@@ -49,7 +48,7 @@ pub fn run(args: &Args, door: &Door) -> Outcome {
                 .hint("leave out -i; or add --yes if the lock is to be for these sites instead"),
         ));
     }
-    let moves = fleet.moves(&resolution);
+    let moves = fleet.moves(&resolution, &catalog);
     if is_changed && !args.check {
         fleet.project.write_lock(&fleet.environment, &text).map_err(|why| {
             Failure::internal(format!("{} cannot be written: {why}", fleet.lock_name()))
@@ -61,7 +60,7 @@ pub fn run(args: &Args, door: &Door) -> Outcome {
         Vec::new()
     };
     let over = over(&fleet, &resolution);
-    let yanked = yanked(&resolution, &catalog);
+    let yanked = Ways { fleet: &fleet, catalog: &catalog, today }.away(&resolution);
     let wanting = wanting(&mut fleet, &resolution, &moves);
     if door.screen.is_json() {
         let each: Vec<Value> = moves.moves.iter().map(tell::to_json).collect();
@@ -139,28 +138,6 @@ fn wanting(fleet: &mut Fleet, resolution: &Resolution, moves: &Moves) -> Vec<Pro
         Err(LoadError::Wrong(problems)) => problems.0,
         _ => Vec::new(),
     }
-}
-
-/// Versions that sites keep though they should not be chosen any more.
-fn yanked(resolution: &Resolution, catalog: &Catalog) -> Vec<String> {
-    let mut kept: BTreeMap<(&FeatureName, &Version), (&str, BTreeSet<&SiteName>)> = BTreeMap::new();
-    for solved in &resolution.sets {
-        for (feature, chosen) in &solved.gets {
-            let published = catalog.get(feature).and_then(|all| all.get(&chosen.version));
-            let Some(why) = published.and_then(|found| found.yanked.as_deref()) else { continue };
-            let (_, sites) =
-                kept.entry((feature, &chosen.version)).or_insert_with(|| (why, BTreeSet::new()));
-            sites.extend(&solved.asked.sites);
-        }
-    }
-    let told = kept.into_iter().map(|((feature, version), (why, sites))| {
-        let verb = if sites.len() == 1 { "keeps" } else { "keep" };
-        format!(
-            "{feature} {version} was yanked ({why}), and {} {verb} it; to move: fleetctl lock --update {feature}",
-            listed(sites, 60)
-        )
-    });
-    told.collect()
 }
 
 /// Holds that hold no more, each told once.

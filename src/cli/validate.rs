@@ -6,12 +6,13 @@ use std::collections::BTreeSet;
 
 use serde_json::json;
 
-use super::{Door, Failure, Outcome, exit};
+use super::{Door, Failure, Outcome, exit, feature::Ways};
 use crate::{
-    feature::Catalog,
+    feature::{Catalog, Lock},
     inventory::{Inventory, unreachable},
     model::{FeatureName, Problem, Problems},
-    pipeline, playbook,
+    pipeline::{self, Fleet},
+    playbook,
     project::{Environment, Project},
     registry::{RegistryError, read_source},
     report::{Line, Tone, plural},
@@ -35,7 +36,7 @@ struct Seen {
     versions: usize,
     /// Features that are wanted and not published yet.
     unpublished: BTreeSet<FeatureName>,
-    /// Locks that do not have what some site asks for.
+    /// Locks that are not what `lock` would write.
     behind: BTreeSet<String>,
     /// Holds that have ended or soon will, in words.
     holds: BTreeSet<String>,
@@ -70,7 +71,9 @@ pub fn run(args: &Args, door: &Door) -> Outcome {
         check_holds(&inventory, &mut seen);
         seen.notes.extend(inventory.notes.iter().cloned());
         seen.notes.extend(unreachable(inventory.sites()));
-        let known = Known { catalog: &catalog, sources: &sources };
+        // A lock is for the project's own sites: of others it knows nothing.
+        let is_own = door.global.inventory.is_empty();
+        let known = Known { catalog: &catalog, sources: &sources, is_own };
         check_sites(&project, environment, &known, &mut seen, &mut problems);
     }
     let is_strict = args.strict || door.global.env.is_some();
@@ -120,7 +123,9 @@ fn tell(seen: &Seen, door: &Door) -> std::io::Result<()> {
         door.screen.say(&[Line::of(Tone::Warn, "warning: ").add(Tone::Plain, text)])?;
     }
     for name in &seen.behind {
-        let text = format!("{name} does not have what every site asks for; next: fleetctl lock");
+        let text = format!(
+            "{name} is behind what the inventory says; to see what would change: fleetctl lock --check"
+        );
         door.screen.note(&Line::of(Tone::Warn, &text))?;
     }
     Ok(())
@@ -214,6 +219,8 @@ fn check_holds(inventory: &Inventory, seen: &mut Seen) {
 struct Known<'a> {
     catalog: &'a Catalog,
     sources: &'a BTreeSet<FeatureName>,
+    /// Whether the sites are the project's.
+    is_own: bool,
 }
 
 /// Every site against what it wants: requirements that can be met, variables as the features
@@ -243,8 +250,35 @@ fn check_sites(
         Ok(doubts) => {
             seen.notes.extend(doubts);
             let resolved = fleet.resolve(&sites).unwrap_or_default();
-            seen.behind.extend((!resolved.behind.is_empty()).then(|| fleet.lock_name()));
+            if !resolved.is_locked() {
+                seen.behind.insert(fleet.lock_name());
+            } else if known.is_own && sites.len() == fleet.inventory.sites().len() {
+                check_lock(&fleet, known.catalog, seen);
+            }
+            let today = jiff::Zoned::now().date();
+            let ways = Ways { fleet: &fleet, catalog: known.catalog, today };
+            let yanked = ways.away(&resolved.resolution).into_iter();
+            seen.notes.extend(yanked.map(Problem::new));
         }
         Err(why) => problems.0.extend(Failure::from(why).problems.0),
+    }
+}
+
+/// Whether `fleetctl lock` would write what is there: what everybody asks for may be in it, and
+/// words, holds or sites not.
+fn check_lock(fleet: &Fleet, catalog: &Catalog, seen: &mut Seen) {
+    let Some(lock) = &fleet.lock else { return };
+    match fleet.relock(jiff::Zoned::now().date(), &[], catalog) {
+        Ok(next) if Lock::of(&next) == *lock => {}
+        Ok(_) => {
+            seen.behind.insert(fleet.lock_name());
+        }
+        Err(why) => {
+            let why = Failure::from(why).problems.0.into_iter();
+            seen.notes.extend(why.map(|problem| Problem {
+                message: format!("`fleetctl lock` would be refused: {}", problem.message),
+                ..problem
+            }));
+        }
     }
 }

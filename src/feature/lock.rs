@@ -91,6 +91,23 @@ impl Lock {
         Ok(Solved { asked, gets, needs })
     }
 
+    /// What was locked for each site, and what it asked for. One that a merge has left in two sets
+    /// is taken for either.
+    #[must_use]
+    pub fn of_site(&self) -> BTreeMap<&SiteName, (&RequirementSet, &LockedSet)> {
+        let each = self.sets.iter();
+        each.flat_map(|known| known.1.sites.iter().map(move |site| (site, known))).collect()
+    }
+
+    /// The sites of a set that were not among those that it was locked for. None where nothing
+    /// was, or where the lock names no sites.
+    pub fn joined<'a>(&self, asked: &'a AskedSet) -> impl Iterator<Item = &'a SiteName> {
+        let locked = self.sets.get(&asked.set).filter(|locked| !locked.sites.is_empty());
+        let is_new =
+            move |site: &&SiteName| locked.is_some_and(|known| !known.sites.contains(*site));
+        asked.sites.iter().filter(is_new)
+    }
+
     /// The versions that a new set would rather have than the newest: what others have, newest
     /// first, and not because of a hold.
     #[must_use]

@@ -20,7 +20,7 @@ pub use lock::{Lock, LockedSet, Move, Moves, OptOuts, Reworded, moves};
 pub use read::parse;
 pub use resolve::{
     Against, Ask, Asked, AskedSet, Choice, Chosen, Conflict, Hold, Needs, OptOut, RequirementSet,
-    Resolution, Solved, Through, Trials, Update, Want, requirement_sets, resolve,
+    Resolution, Solved, Through, Trials, Update, Want, requirement_sets, resolve, resolve_most,
 };
 pub use schema::{Kind, Schema, VariableSpec};
 pub use variables::{Given, Had, Setting, VariableCheck};

@@ -21,7 +21,7 @@ pub use ask::{
 use semver::Version;
 
 use self::{solve::Case, world::World};
-use super::{Catalog, Lock};
+use super::{Catalog, Lock, LockedSet};
 use crate::model::{Digest, FeatureName, Problem, Problems, Requirement, SiteName};
 
 /// A version chosen for a site.
@@ -93,6 +93,10 @@ pub struct Update {
 struct Preference<'l> {
     /// What is locked, unless everything shall move.
     lock: Option<&'l Lock>,
+    /// What was locked, whatever shall move.
+    before: Option<&'l Lock>,
+    /// What was locked for each site, whatever it asked for.
+    of_site: BTreeMap<&'l SiteName, (&'l RequirementSet, &'l LockedSet)>,
     /// What is locked, whoever for, newest first.
     elsewhere: BTreeMap<FeatureName, Vec<Version>>,
     /// What shall move.
@@ -103,9 +107,10 @@ struct Preference<'l> {
 
 impl<'l> Preference<'l> {
     fn new(lock: Option<&'l Lock>, updates: &[Update]) -> Self {
+        let (before, of_site) = (lock, lock.map(Lock::of_site).unwrap_or_default());
         let lock = lock.filter(|_| updates.iter().all(|update| update.feature.is_some()));
         let elsewhere = lock.map(Lock::preferred).unwrap_or_default();
-        let mut preference = Self { lock, elsewhere, ..Self::default() };
+        let mut preference = Self { lock, before, of_site, elsewhere, ..Self::default() };
         for update in updates {
             let Some(feature) = &update.feature else { continue };
             preference.moved.insert(feature.clone());
@@ -133,6 +138,32 @@ impl<'l> Preference<'l> {
             locked.gets.iter().filter(move |(feature, _)| !is_free(feature) && !is_moved(feature))
         })
     }
+
+    /// What the set had, or all its sites where they asked for it in other words, and not because
+    /// of a hold: they may keep it though it was yanked or is a pre-release, where even an update
+    /// finds nothing better.
+    fn had(&self, asked: &AskedSet) -> BTreeMap<&'l FeatureName, &'l Version> {
+        let own = self.before.and_then(|lock| lock.sets.get_key_value(&asked.set));
+        let of_sites = || asked.sites.iter().map(|site| self.of_site.get(site).copied());
+        let known: Option<Vec<_>> =
+            own.map_or_else(|| of_sites().collect(), |known| Some(vec![known]));
+        let Some(((set, locked), rest)) = known.as_ref().and_then(|all| all.split_first()) else {
+            return BTreeMap::new();
+        };
+        let chose = |set: &RequirementSet, locked: &LockedSet, feature: &FeatureName| {
+            !set.holds.contains_key(feature) || locked.over.contains(feature)
+        };
+        let is_everywhere = |feature: &FeatureName, version: &Version| {
+            rest.iter().all(|(set, locked)| {
+                chose(set, locked, feature) && locked.gets.get(feature) == Some(version)
+            })
+        };
+        let gets = locked.gets.iter();
+        gets.filter(|(feature, version)| {
+            chose(set, locked, feature) && is_everywhere(feature, version)
+        })
+        .collect()
+    }
 }
 
 /// Chooses versions for every set: what is in `lock` stays where it can, `updates` say what
@@ -147,6 +178,19 @@ pub fn resolve(
     lock: Option<&Lock>,
     updates: &[Update],
 ) -> Result<Resolution, Conflict> {
+    let (resolution, conflict) = resolve_most(sets, catalog, lock, updates);
+    conflict.or(resolution)
+}
+
+/// The same for those who show what there is: the sets that can be satisfied, and what is wrong
+/// with the others.
+#[must_use]
+pub fn resolve_most(
+    sets: Vec<AskedSet>,
+    catalog: &Catalog,
+    lock: Option<&Lock>,
+    updates: &[Update],
+) -> (Resolution, Conflict) {
     let world = World::new(catalog);
     let preference = Preference::new(lock, updates);
     let mut resolution = Resolution::default();
@@ -172,7 +216,7 @@ pub fn resolve(
     for (asked, index) in troubles.into_values() {
         conflict.0.extend(named(&world, &asked, &preference).into_iter().nth(index));
     }
-    conflict.or(resolution)
+    (resolution, conflict)
 }
 
 type Answer = (BTreeMap<FeatureName, Chosen>, Needs);

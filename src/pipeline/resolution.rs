@@ -14,7 +14,7 @@ use crate::{
         self, Ask, AskedSet, Catalog, Choice, Moves, OptOut, Published, Resolution, Solved,
         Through, Update, requirement_sets,
     },
-    inventory::{LayerName, Site},
+    inventory::{self, LayerName, Site},
     model::{Digest, FeatureName, Position, Problem, Problems, SiteName, listed},
     registry::read_source,
 };
@@ -29,6 +29,9 @@ pub struct Resolved {
     pub resolution: Resolution,
     /// Sites that ask for what the lock does not know, where there is a lock.
     pub behind: BTreeSet<SiteName>,
+    /// Sites that came to ask for what others have locked: they get the same, and `lock` has not
+    /// taken them in yet.
+    pub joined: BTreeSet<SiteName>,
 }
 
 impl Resolved {
@@ -36,6 +39,12 @@ impl Resolved {
     #[must_use]
     pub fn choice(&self) -> Choice {
         self.resolution.choice()
+    }
+
+    /// Whether the lock has all these sites, and what they ask for.
+    #[must_use]
+    pub fn is_locked(&self) -> bool {
+        self.behind.is_empty() && self.joined.is_empty()
     }
 }
 
@@ -47,37 +56,47 @@ impl Fleet {
     /// A registry that cannot be read, requirements that cannot be met, and, where only what is
     /// locked may be deployed ([`Fleet::locked`]), everything that is not.
     pub fn resolve(&self, sites: &[SiteName]) -> Result<Resolved, LoadError> {
+        let (resolved, problems) = self.resolve_most(sites)?;
+        problems.or(resolved).map_err(LoadError::Wrong)
+    }
+
+    /// The same for those who show what there is: sites whose wants can be met, and what is wrong
+    /// with those of the others.
+    ///
+    /// # Errors
+    /// A registry that cannot be read, and no lock where only what is locked may be deployed.
+    pub fn resolve_most(&self, sites: &[SiteName]) -> Result<(Resolved, Problems), LoadError> {
         let sets = self.asked(sites, None);
         let Some(lock) = &self.lock else {
             if self.locked && !sets.is_empty() {
                 return Err(LoadError::Wrong(self.never_locked().into()));
             }
             let catalog = self.registry.catalog()?;
-            let resolution = feature::resolve(sets, &catalog, None, &[])?;
-            return Ok(Resolved { resolution, behind: BTreeSet::new() });
+            let (resolution, conflict) = feature::resolve_most(sets, &catalog, None, &[]);
+            return Ok((Resolved { resolution, ..Resolved::default() }, conflict));
         };
         let mut resolved = Resolved::default();
         let mut missing = Vec::new();
         for asked in sets {
+            resolved.joined.extend(lock.joined(&asked).cloned());
             match lock.answer(asked) {
                 Ok(solved) => resolved.resolution.sets.push(solved),
                 Err(asked) => missing.push(*asked),
             }
         }
         if missing.is_empty() {
-            return Ok(resolved);
+            return Ok((resolved, Problems::default()));
         }
         if self.locked {
-            let problems: Vec<Problem> =
-                missing.iter().map(|asked| self.not_locked(asked)).collect();
-            return Err(LoadError::Wrong(Problems(problems)));
+            let problems = missing.iter().map(|asked| self.not_locked(asked)).collect();
+            return Ok((resolved, Problems(problems)));
         }
         resolved.behind = missing.iter().flat_map(|asked| asked.sites.iter().cloned()).collect();
         let catalog = self.registry.catalog()?;
-        let found = feature::resolve(missing, &catalog, Some(lock), &[])?;
+        let (found, conflict) = feature::resolve_most(missing, &catalog, Some(lock), &[]);
         resolved.resolution.sets.extend(found.sets);
         resolved.resolution.sets.sort_by(|one, other| one.asked.set.cmp(&other.asked.set));
-        Ok(resolved)
+        Ok((resolved, conflict))
     }
 
     /// What all sites of the environment should have from now on: the next lock. Holds that were
@@ -92,13 +111,32 @@ impl Fleet {
         updates: &[Update],
         catalog: &Catalog,
     ) -> Result<Resolution, LoadError> {
+        let (resolution, conflict) = self.relock_most(today, updates, catalog)?;
+        conflict.or(resolution).map_err(LoadError::Wrong)
+    }
+
+    /// The same for those who show what there is: the sets that can have a next lock, and what is
+    /// wrong with the others.
+    ///
+    /// # Errors
+    /// What is locked and gone from the registry, and updates of what no site has.
+    pub fn relock_most(
+        &self,
+        today: Date,
+        updates: &[Update],
+        catalog: &Catalog,
+    ) -> Result<(Resolution, Problems), LoadError> {
         let sites: Vec<SiteName> =
             self.inventory.sites().iter().map(|site| site.name.clone()).collect();
         self.still_published(catalog, updates)?;
         self.are_known(catalog, updates).map_err(LoadError::NoTarget)?;
         self.are_there(catalog, updates)?;
         let sets = self.asked(&sites, Some(today));
-        let resolution = feature::resolve(sets, catalog, self.lock.as_ref(), updates)?;
+        let (resolution, conflict) =
+            feature::resolve_most(sets, catalog, self.lock.as_ref(), updates);
+        if !conflict.0.is_empty() {
+            return Ok((resolution, conflict));
+        }
         let mut problems = Problems::default();
         let known: BTreeSet<&FeatureName> =
             resolution.sets.iter().flat_map(|solved| solved.gets.keys()).collect();
@@ -107,7 +145,7 @@ impl Fleet {
                 problems.push(no_site_has(feature, &known, catalog));
             }
         }
-        problems.or(resolution).map_err(LoadError::NoTarget)
+        problems.or((resolution, conflict)).map_err(LoadError::NoTarget)
     }
 
     /// A name that is nowhere is told before anything else that may be wrong.
@@ -158,12 +196,12 @@ impl Fleet {
 
     /// What a new lock changes, site by site.
     #[must_use]
-    pub fn moves(&self, resolution: &Resolution) -> Moves {
+    pub fn moves(&self, resolution: &Resolution, catalog: &Catalog) -> Moves {
         let sites = self.inventory.sites().iter().map(|site| {
             let out = site.opt_outs.iter().map(|out| (out.feature.clone(), out.from.at.clone()));
             (site.name.clone(), out.collect())
         });
-        feature::moves(self.lock.as_ref(), resolution, &sites.collect())
+        feature::moves(self.lock.as_ref(), resolution, &sites.collect(), catalog)
     }
 
     /// The day on which the last hold of a feature ended at the sites of a set; `None` where one
@@ -176,6 +214,24 @@ impl Fleet {
             .iter()
             .map(|site| self.inventory.site(site.as_str())?.holds.get(feature)?.ended(today));
         days.collect::<Option<Vec<Date>>>()?.into_iter().max()
+    }
+
+    /// The hold of a feature that counts today at the sites of a set, where the lock has it as
+    /// over: it was given another day since.
+    #[must_use]
+    pub fn hold_renewed(
+        &self,
+        solved: &Solved,
+        feature: &FeatureName,
+        today: Date,
+    ) -> Option<&inventory::Hold> {
+        if solved.gets.get(feature).is_none_or(|chosen| chosen.held) {
+            return None;
+        }
+        let sites = solved.asked.sites.iter();
+        let mut holds =
+            sites.filter_map(|site| self.inventory.site(site.as_str())?.holds.get(feature));
+        holds.find(|hold| hold.ended(today).is_none()).map(|hold| &**hold)
     }
 
     /// What is locked must still be in the registry, and the same: else a new lock would move sites,

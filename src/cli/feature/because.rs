@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use crate::{
     feature::{Solved, Through},
     model::{FeatureName, Position},
+    pipeline::Fleet,
 };
 
 /// Somebody who asked for a feature.
@@ -20,8 +21,9 @@ pub struct Reason {
     ended: Option<Date>,
 }
 
-/// Everybody who asked for `feature` in this set; `ended` is when its hold ended, if it did.
-pub fn reasons(solved: &Solved, feature: &FeatureName, ended: Option<Date>) -> Vec<Reason> {
+/// Everybody who asked for `feature` in this set, and the hold that keeps it or should.
+pub fn reasons(fleet: &Fleet, solved: &Solved, feature: &FeatureName, today: Date) -> Vec<Reason> {
+    let ended = fleet.hold_ended(solved, feature, today);
     let mut reasons = Vec::new();
     for (requirement, askers) in solved.asked.asked.get(feature).into_iter().flatten() {
         for (through, at) in askers {
@@ -54,6 +56,11 @@ pub fn reasons(solved: &Solved, feature: &FeatureName, ended: Option<Date>) -> V
             None => Some(format!("; that is not {}: a hold wins", against.join(" nor "))),
         };
         reasons.push(Reason { kind: "hold", name: None, what, at, remark, ended });
+    }
+    if let Some(hold) = fleet.hold_renewed(solved, feature, today) {
+        let (what, at) = (hold.version.to_string(), Some(hold.from.at.clone()));
+        let remark = Some("; the next `fleetctl lock` goes by it".to_owned());
+        reasons.push(Reason { kind: "hold", name: None, what, at, remark, ended: None });
     }
     reasons
 }

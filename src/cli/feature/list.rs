@@ -73,7 +73,7 @@ pub fn run(args: &Args, door: &Door) -> Outcome {
         return Ok(exit::DONE);
     }
     let mut table = Table::new(&["FEATURE", "VERSION", "DIGEST", "SITES", "STATE"]);
-    let is_short = rows.iter().any(|row| row.older > 0);
+    let mut left_out = Vec::new();
     for row in rows {
         // How many want what there is no version of is known in any case.
         let sites = if usage.unknown.is_empty() || row.version.is_none() {
@@ -81,10 +81,10 @@ pub fn run(args: &Args, door: &Door) -> Outcome {
         } else {
             "?".to_owned()
         };
-        let (tone, mut state) = row.state;
         if row.older > 0 {
-            state = format!("{state}, and {} older", row.older);
+            left_out.push(format!("{} of {}", row.older, row.feature));
         }
+        let (tone, state) = row.state;
         table.row([
             (Tone::Strong, row.feature.to_string()),
             (Tone::Plain, row.version.map(|version| version.to_string()).unwrap_or_default()),
@@ -98,9 +98,12 @@ pub fn run(args: &Args, door: &Door) -> Outcome {
         let line = Line::of(Tone::Warn, "?: which sites get what cannot be told: ");
         door.screen.say(&[line.add(Tone::Plain, why)])?;
     }
-    if is_short {
-        let text = "all versions of one: fleetctl feature list FEATURE";
-        door.screen.note(&Line::of(Tone::Dim, text))?;
+    if !left_out.is_empty() {
+        let text = format!(
+            "older versions that no site has are not shown: {}; all of one: fleetctl feature list FEATURE",
+            left_out.join(", ")
+        );
+        door.screen.note(&Line::of(Tone::Dim, &text))?;
     }
     Ok(exit::DONE)
 }
@@ -144,7 +147,7 @@ fn rows_of(
             older += 1;
             continue;
         }
-        is_newest_told |= published.yanked.is_none();
+        is_newest_told |= published.yanked.is_none() && version.pre.is_empty();
         rows.push(Row {
             feature: name.clone(),
             version: Some(version.clone()),

@@ -39,14 +39,15 @@ type Cells = BTreeMap<Asker, BTreeMap<FeatureName, Cell>>;
 pub fn run(args: &Args, door: &Door) -> Outcome {
     let fleet = visit::fleet(door, &HostFlags::default(), &[])?;
     let sites = fleet.select(&args.target.target())?;
-    let resolved = fleet.resolve(&sites)?;
+    let (resolved, conflict) = fleet.resolve_most(&sites)?;
     let cells = cells(&resolved.resolution);
     let features: BTreeSet<&FeatureName> = cells.values().flat_map(BTreeMap::keys).collect();
     if door.screen.is_json() {
+        conflict.or(())?;
         door.screen.json(&to_json(&cells))?;
         return Ok(exit::DONE);
     }
-    if cells.is_empty() {
+    if cells.is_empty() && conflict.0.is_empty() {
         door.screen.show([&Line::of(Tone::Dim, "none of these sites has a feature")])?;
         return Ok(exit::DONE);
     }
@@ -80,7 +81,7 @@ pub fn run(args: &Args, door: &Door) -> Outcome {
     let sets = plural(resolved.resolution.sets.len(), "requirement set");
     door.screen
         .note(&Line::of(Tone::Dim, &format!("{sets}: fleetctl feature resolve shows them")))?;
-    Ok(exit::DONE)
+    super::resolve::tell_rest(door, &fleet, &resolved, conflict)
 }
 
 fn cells(resolution: &Resolution) -> Cells {

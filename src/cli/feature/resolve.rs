@@ -10,7 +10,7 @@ use crate::{
         visit,
     },
     feature::{AskedSet, Solved},
-    model::SiteName,
+    model::{Problems, SiteName},
     pipeline::{Fleet, LoadError, Resolved},
     report::{Line, Tone, listed, plural},
 };
@@ -26,8 +26,10 @@ pub struct Args {
 pub fn run(args: &Args, door: &Door) -> Outcome {
     let fleet = visit::fleet(door, &HostFlags::default(), &[])?;
     let sites = fleet.select(&args.target.target())?;
-    let resolved = fleet.resolve(&sites)?;
+    // What some cannot have keeps nobody from being told what the others get.
+    let (resolved, conflict) = fleet.resolve_most(&sites)?;
     if door.screen.is_json() {
+        conflict.or(())?;
         door.screen.json(&to_json(&fleet, &resolved, &sites))?;
         return Ok(exit::DONE);
     }
@@ -41,22 +43,36 @@ pub fn run(args: &Args, door: &Door) -> Outcome {
     }
     door.screen.show(&lines)?;
     tell_source(door, &fleet, &resolved)?;
-    let with: usize = resolved.resolution.sets.iter().map(|set| set.asked.sites.len()).sum();
-    if with < sites.len() {
-        let text = format!("{} without features", plural(sites.len() - with, "site"));
+    let without = sites.iter().filter_map(|name| fleet.inventory.site(name.as_str()));
+    let without = without.filter(|site| site.wants.is_empty()).count();
+    if without > 0 {
+        let text = format!("{} without features", plural(without, "site"));
         door.screen.note(&Line::of(Tone::Dim, &text))?;
     }
-    Ok(exit::DONE)
+    tell_rest(door, &fleet, &resolved, conflict)
+}
+
+/// Says what is in the way of a lock of these versions, and at the end what is wrong with the
+/// wants of those that have none.
+///
+/// # Errors
+/// That.
+pub fn tell_rest(door: &Door, fleet: &Fleet, resolved: &Resolved, conflict: Problems) -> Outcome {
+    if conflict.0.is_empty() && !resolved.is_locked() {
+        let catalog = fleet.registry.catalog().map_err(LoadError::from)?;
+        let next = fleet.relock(jiff::Zoned::now().date(), &[], &catalog);
+        if let Err(LoadError::Wrong(problems)) = next {
+            tell_refusal(door, &problems)?;
+        }
+    }
+    conflict.or(exit::DONE).map_err(Failure::from)
 }
 
 /// Says where the versions come from.
 pub fn tell_source(door: &Door, fleet: &Fleet, resolved: &Resolved) -> Result<(), Failure> {
     visit::warn_of_lock(door, fleet, resolved)?;
-    if !resolved.behind.is_empty() {
-        tell_refusal(door, fleet)?;
-    }
     let text = match fleet.lock {
-        Some(_) if resolved.behind.is_empty() => format!("from {}", fleet.lock_name()),
+        Some(_) if resolved.is_locked() => format!("from {}", fleet.lock_name()),
         Some(_) => format!(
             "from {} where it has an answer, else what the next `fleetctl lock` would choose",
             fleet.lock_name()
@@ -71,13 +87,8 @@ pub fn tell_source(door: &Door, fleet: &Fleet, resolved: &Resolved) -> Result<()
 
 /// Says what keeps `fleetctl lock` from going through: what was worked out for some sites is locked
 /// for none while others are in conflict.
-fn tell_refusal(door: &Door, fleet: &Fleet) -> Result<(), Failure> {
-    let catalog = fleet.registry.catalog().map_err(LoadError::from)?;
-    let next = fleet.relock(jiff::Zoned::now().date(), &[], &catalog);
-    let Err(LoadError::Wrong(problems)) = next else {
-        return Ok(());
-    };
-    for why in in_short(&problems, "fleetctl lock --check") {
+pub fn tell_refusal(door: &Door, problems: &Problems) -> Result<(), Failure> {
+    for why in in_short(problems, "fleetctl lock --check") {
         let line = Line::of(Tone::Warn, "note: ");
         let text = format!("`fleetctl lock` will be refused until this is mended: {why}");
         door.screen.say(&[line.add(Tone::Plain, &text)])?;
@@ -103,7 +114,7 @@ fn set_lines(fleet: &Fleet, solved: &Solved, columns: usize) -> Vec<Line> {
         let line =
             Line::of(Tone::Plain, "  ").add(Tone::Good, &format!("{feature} {}", chosen.version));
         lines.push(line.add(Tone::Warn, pin));
-        for reason in reasons(solved, feature, ended) {
+        for reason in reasons(fleet, solved, feature, today) {
             let line = Line::of(Tone::Plain, &format!("    {}", reason.said()));
             lines.push(line.add(Tone::Dim, &reason.place()));
         }
@@ -131,8 +142,7 @@ fn to_json(fleet: &Fleet, resolved: &Resolved, sites: &[SiteName]) -> Value {
                 .gets
                 .iter()
                 .map(|(feature, chosen)| {
-                    let ended = fleet.hold_ended(solved, feature, today);
-                    let because: Vec<Value> = reasons(solved, feature, ended)
+                    let because: Vec<Value> = reasons(fleet, solved, feature, today)
                         .iter()
                         .map(super::because::Reason::to_json)
                         .collect();

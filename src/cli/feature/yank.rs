@@ -12,10 +12,10 @@ use crate::{
 /// Mark a version as not to be chosen any more, or take that back.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The feature
+    /// The feature, or `FEATURE@VERSION`
     name: String,
     /// The version, with all three numbers
-    version: String,
+    version: Option<String>,
     /// Why, for those who wonder; needed unless it is taken back
     #[arg(long, alias = "why", value_name = "TEXT", required_unless_present = "undo")]
     reason: Option<String>,
@@ -26,9 +26,21 @@ pub struct Args {
 
 /// Marks it.
 pub fn run(args: &Args, door: &Door) -> Outcome {
-    let name = FeatureName::new(&args.name)?;
-    let version: Version = args.version.parse().map_err(|why| {
-        let problem = Problem::new(format!("`{}` is no version: {why}", args.version));
+    let (name, version) = match (args.name.split_once('@'), &args.version) {
+        (Some((name, version)), None) => (name, version),
+        (None, Some(version)) => (args.name.as_str(), version.as_str()),
+        (Some(_), Some(_)) => {
+            return Err(Failure::usage(Problem::new("the version is given twice")));
+        }
+        (None, None) => {
+            let problem = Problem::new(format!("which version of {}?", args.name));
+            let hint = format!("all there are: fleetctl feature list {}", args.name);
+            return Err(Failure::usage(problem.hint(hint)));
+        }
+    };
+    let name = FeatureName::new(name)?;
+    let version: Version = version.parse().map_err(|why| {
+        let problem = Problem::new(format!("`{version}` is no version: {why}"));
         Failure::usage(problem.hint("all three numbers, as in 2.1.4"))
     })?;
     let project = door.project()?;
@@ -37,7 +49,7 @@ pub fn run(args: &Args, door: &Door) -> Outcome {
     let (mark, tone, text) = match &args.reason {
         Some(reason) => {
             registry.yank(&name, &version, reason)?;
-            let text = "  yanked: sites that are locked to it keep it, nobody else gets it";
+            let text = "  yanked: what is locked to it stays, nothing else comes to it; who that is: fleetctl lock --check";
             ("- ", Tone::Warn, text)
         }
         None if registry.unyank(&name, &version)? => ("+ ", Tone::Good, "  may be chosen again"),

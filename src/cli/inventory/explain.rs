@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use self::{topic::Topic, versions::Versions};
 use crate::{
     cli::{Door, Failure, Outcome, exit},
+    feature::Feature,
     inventory::{Inventory, Site},
     model::{GroupName, Problem},
     pipeline::{self, Fleet},
@@ -146,8 +147,10 @@ pub fn find<'a>(inventory: &'a Inventory, name: &str) -> Result<&'a Site, Failur
 
 fn topics(site: &Site, fleet: Option<&Fleet>, versions: &Versions) -> Vec<Topic> {
     let places = fleet.and_then(|fleet| fleet.places(site).ok()).unwrap_or_default();
+    let opened = versions.opened(fleet);
     let mut topics = settings::topics(site, &places);
-    topics.extend(features::topics(site, versions, jiff::Zoned::now().date()));
-    topics.extend(variables::topics(site, &versions.definitions(fleet)));
+    topics.extend(features::topics(site, versions, &opened, jiff::Zoned::now().date()));
+    let definitions: Vec<Feature> = opened.into_iter().map(|found| found.feature).collect();
+    topics.extend(variables::topics(site, &definitions));
     topics
 }

@@ -6,7 +6,7 @@ use semver::Version;
 
 use super::{Lock, LockedSet, reason};
 use crate::{
-    feature::{RequirementSet, Resolution, Solved},
+    feature::{Catalog, RequirementSet, Resolution, Solved},
     model::{FeatureName, Position, SiteName},
 };
 
@@ -19,7 +19,7 @@ pub struct Move {
     pub from: Option<Version>,
     /// What is locked now; `None` where the sites have it no more.
     pub to: Option<Version>,
-    /// What in the inventory made it so; `None` where nothing there did.
+    /// What in the inventory, or which other feature, made it so; `None` where nothing of that did.
     pub why: Option<String>,
     /// For these sites.
     pub sites: BTreeSet<SiteName>,
@@ -62,10 +62,15 @@ struct Found {
 
 type Known<'l> = (&'l RequirementSet, &'l LockedSet);
 
-/// What changes between a lock and an answer.
+/// What changes between a lock and an answer, which was found in `catalog`.
 #[must_use]
-pub fn moves(lock: Option<&Lock>, resolution: &Resolution, opt_outs: &OptOuts) -> Moves {
-    let before = lock.map(listed).unwrap_or_default();
+pub fn moves(
+    lock: Option<&Lock>,
+    resolution: &Resolution,
+    opt_outs: &OptOuts,
+    catalog: &Catalog,
+) -> Moves {
+    let before = lock.map(Lock::of_site).unwrap_or_default();
     let now: BTreeMap<&SiteName, &Solved> = (resolution.sets.iter())
         .flat_map(|solved| solved.asked.sites.iter().map(move |site| (site, solved)))
         .collect();
@@ -80,7 +85,7 @@ pub fn moves(lock: Option<&Lock>, resolution: &Resolution, opt_outs: &OptOuts) -
     }
     for (known, solved, sites) in ways.into_values() {
         match known {
-            Some((set, locked)) => found.compare(set, locked, solved, &sites),
+            Some((set, locked)) => found.compare((set, locked), solved, &sites, catalog),
             None => found.add(solved, lock.is_some(), &sites),
         }
     }
@@ -98,19 +103,13 @@ pub fn moves(lock: Option<&Lock>, resolution: &Resolution, opt_outs: &OptOuts) -
     Moves { moves, reworded }
 }
 
-/// What each site asked for. One that a merge has left in two sets is taken for either.
-fn listed(lock: &Lock) -> BTreeMap<&SiteName, Known<'_>> {
-    let each = lock.sets.iter();
-    each.flat_map(|known| known.1.sites.iter().map(move |site| (site, known))).collect()
-}
-
 impl Found {
     fn compare(
         &mut self,
-        set: &RequirementSet,
-        locked: &LockedSet,
+        (set, locked): Known<'_>,
         solved: &Solved,
         sites: &Sites,
+        catalog: &Catalog,
     ) {
         let sites = || sites.iter().cloned();
         let features: BTreeSet<&FeatureName> =
@@ -120,6 +119,7 @@ impl Found {
             let to = solved.gets.get(feature).map(|chosen| chosen.version.clone());
             if from != to {
                 let why = reason::moved(set, locked, solved, feature);
+                let why = why.or_else(|| reason::others(locked, solved, feature, catalog));
                 self.moves.entry((feature.clone(), from, to, why)).or_default().extend(sites());
             } else if let Some(what) = reason::reworded(set, locked, solved, feature) {
                 self.reworded.entry((feature.clone(), to, what)).or_default().extend(sites());

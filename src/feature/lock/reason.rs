@@ -7,7 +7,7 @@ use std::{
 
 use super::LockedSet;
 use crate::{
-    feature::{RequirementSet, Solved, Through},
+    feature::{Catalog, RequirementSet, Solved, Through},
     model::{FeatureName, Position, Requirement},
 };
 
@@ -25,6 +25,41 @@ pub(super) fn moved(
         return gained(solved, feature);
     }
     reworded(old, locked, solved, feature)
+}
+
+/// Which other features do not go with the version that sites had.
+pub(super) fn others(
+    locked: &LockedSet,
+    solved: &Solved,
+    feature: &FeatureName,
+    catalog: &Catalog,
+) -> Option<String> {
+    let from = locked.gets.get(feature)?;
+    let published = |name: &FeatureName, version| catalog.get(name)?.get(version);
+    let own = published(feature, from);
+    let mut all = Vec::new();
+    for (name, chosen) in solved.gets.iter().filter(|(name, _)| *name != feature) {
+        let version = &chosen.version;
+        let Some(other) = published(name, version) else { continue };
+        let wants = other.requires.get(feature).filter(|wanted| !wanted.matches(from));
+        let shuns = other.conflicts.get(feature).filter(|shunned| shunned.matches(from));
+        let wanted = own.and_then(|own| own.requires.get(name));
+        let wanted = wanted.filter(|wanted| !wanted.matches(version));
+        let shunned = own.and_then(|own| own.conflicts.get(name));
+        let shunned = shunned.filter(|shunned| shunned.matches(version));
+        let is_that = || format!(", and that is {version} now");
+        all.extend(wants.map(|req| format!("{name} {version} needs {feature} {}", any(req))));
+        all.extend(
+            shuns.map(|req| format!("{name} {version} does not go with {}", which(feature, req))),
+        );
+        all.extend(
+            wanted.map(|req| format!("{feature} {from} needs {name} {}{}", any(req), is_that())),
+        );
+        all.extend(shunned.map(|req| {
+            format!("{feature} {from} does not go with {}{}", which(name, req), is_that())
+        }));
+    }
+    (!all.is_empty()).then(|| all.join("; "))
 }
 
 /// Why sites have a feature no more.
@@ -81,6 +116,16 @@ pub(super) fn reworded(
             let at = asked.holds.get(feature).map(|(at, _)| format!(", {at}"));
             all.push(format!("held at {version}{}", at.unwrap_or_default()));
         }
+        (None, None)
+            if old.holds.contains_key(feature) != asked.set.holds.contains_key(feature) =>
+        {
+            // One that had ended before, or ended before anybody saw it.
+            let is_gone = old.holds.contains_key(feature);
+            all.push(
+                if is_gone { "its hold, which had ended, is gone" } else { "its hold has ended" }
+                    .to_owned(),
+            );
+        }
         _ => {}
     }
     let now: BTreeMap<&Requirement, BTreeSet<&Through>> = (asked.asked.get(feature).into_iter())
@@ -126,6 +171,15 @@ fn wanted_before(asked: &BTreeMap<Requirement, BTreeSet<Through>>) -> String {
         format!("{} by {}", any(requirement), askers.join(" and "))
     });
     each.collect::<Vec<_>>().join(" and ")
+}
+
+/// "popup ^2", or "popup" where any version is meant.
+fn which(feature: &FeatureName, requirement: &Requirement) -> String {
+    if requirement.as_str() == "*" {
+        feature.to_string()
+    } else {
+        format!("{feature} {requirement}")
+    }
 }
 
 fn any(requirement: &Requirement) -> &str {

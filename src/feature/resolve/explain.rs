@@ -147,6 +147,16 @@ impl Who {
         format!("{} {verb}{}", self.names, if self.is_one { "s" } else { "" })
     }
 
+    /// What to write, and where, to have a feature no more.
+    fn opt_out(&self, feature: &str) -> String {
+        let whose = if self.is_one {
+            format!("at {}", self.first)
+        } else {
+            "at each of these sites, or in a group of theirs".to_owned()
+        };
+        format!("`features: {{ {feature}: false }}` {whose}")
+    }
+
     const fn are(&self) -> &'static str {
         if self.is_one { "is" } else { "are" }
     }
@@ -281,10 +291,11 @@ impl Telling<'_, '_> {
                     let own = self.case.asked.set.platform.map_or("", |own| own.as_str());
                     let also = if self.case.is_held(number) { "lift the hold, " } else { "" };
                     return format!(
-                        "{version} would do, and is for {} alone, while {} {} {own}. Publish one for {own}, {also}or opt out with `features: {{ {name}: false }}`",
+                        "{version} would do, and is for {} alone, while {} {} {own}. Publish one for {own}, {also}or opt out: {}",
                         platforms.join(" and "),
                         if self.who.is_one { "this site" } else { "these sites" },
                         self.who.are(),
+                        self.who.opt_out(name.as_str()),
                     );
                 }
                 Err(Unfit::NotNow(_)) => {
@@ -307,14 +318,18 @@ impl Telling<'_, '_> {
                 return format!("what satisfies {asked} cannot be chosen: {why}");
             }
         }
-        let whose = if self.who.is_one {
-            format!("at {}", self.who.first)
-        } else {
-            "at each of these sites, or in a group of theirs".to_owned()
-        };
-        format!(
-            "each alone could be satisfied: change one, or opt out with `features: {{ {name}: false }}` {whose}"
-        )
+        let ways = all().filter_map(|left| {
+            let others = all().filter(|asked| *asked != left).cloned().collect();
+            let span = self.case.agreed(number, feature, &others);
+            let mut places = feature.newest_in(&span);
+            let place = places.find(|place| self.case.fit(number, *place).is_ok())?;
+            Some(format!("without {left}, {} would do", feature.at(place)?.0))
+        });
+        let mut ways: Vec<String> = ways.collect();
+        if ways.is_empty() {
+            ways.push("each alone could be satisfied".to_owned());
+        }
+        format!("{}: change one, or opt out: {}", ways.join("; "), self.who.opt_out(name.as_str()))
     }
 
     /// "2.1.4 and 2.2.0"; many as "1.0.0 to 2.9.0 (14 versions)".

@@ -75,9 +75,14 @@ pub(super) struct Case<'c> {
     pub world: &'c World<'c>,
     pub asked: &'c AskedSet,
     now: BTreeMap<Number, &'c Requirement>,
+    /// What is locked for this very set.
     own: BTreeMap<Number, Place>,
+    /// What all its sites had in other words.
+    had: BTreeMap<Number, Place>,
     elsewhere: BTreeMap<Number, Vec<Place>>,
     moved: BTreeSet<Number>,
+    /// Whether everything shall move.
+    is_all_moved: bool,
     held: BTreeMap<Number, Place>,
     without: BTreeSet<Number>,
     /// Pre-releases that somebody asks for by name.
@@ -101,8 +106,10 @@ impl<'c> Case<'c> {
             asked,
             now: BTreeMap::new(),
             own: BTreeMap::new(),
+            had: BTreeMap::new(),
             elsewhere: BTreeMap::new(),
             moved: preference.moved.iter().filter_map(number).collect(),
+            is_all_moved: preference.lock.is_none(),
             held: BTreeMap::new(),
             without: asked.set.without.iter().filter_map(number).collect(),
             early: BTreeMap::new(),
@@ -129,6 +136,8 @@ impl<'c> Case<'c> {
         self.held = held.collect();
         let own = preference.own(asked).filter_map(|(name, version)| place(name, version));
         self.own = own.collect();
+        let had = preference.had(asked).into_iter();
+        self.had = had.filter_map(|(name, version)| place(name, version)).collect();
         for (name, versions) in &preference.elsewhere {
             let places = versions.iter().filter_map(|version| place(name, version));
             for (number, place) in places {
@@ -185,8 +194,7 @@ impl<'c> Case<'c> {
         let is_early = |place: &Place| {
             let Some((version, _)) = feature.at(*place) else { return false };
             let is_named = || requirements.iter().chain(now).any(|asked| asked.matches(version));
-            let is_settled =
-                self.own.get(&number) == Some(place) || self.held.get(&number) == Some(place);
+            let is_settled = self.is_settled(number, *place);
             !version.pre.is_empty() && (is_settled || is_named())
         };
         let found: BTreeSet<Place> = feature.newest_in(&Span::full()).filter(is_early).collect();
@@ -196,7 +204,7 @@ impl<'c> Case<'c> {
     }
 
     /// What all requirements allow.
-    fn agreed(
+    pub fn agreed(
         &self,
         number: Number,
         feature: &Listed<'_>,
@@ -219,6 +227,20 @@ impl<'c> Case<'c> {
         span.union(&Span::of(covered))
     }
 
+    /// Whether this version was chosen before, or by a hold: it may stay whatever became of it.
+    fn is_settled(&self, number: Number, place: Place) -> bool {
+        [&self.own, &self.had, &self.held].iter().any(|all| all.get(&number) == Some(&place))
+    }
+
+    /// Whether this version was yanked, and an update or nobody's choice lets it go.
+    fn is_last(&self, number: Number, place: Place) -> bool {
+        let published = self.world.feature(number).and_then(|feature| feature.at(place));
+        let is_yanked = published.is_some_and(|(_, found)| found.yanked.is_some());
+        let is_moved = self.is_all_moved || self.moved.contains(&number);
+        let is_held = self.held.get(&number) == Some(&place);
+        is_yanked && !is_held && (is_moved || !self.is_settled(number, place))
+    }
+
     /// Whether a version may be chosen at all.
     pub fn fit(&self, number: Number, place: Place) -> Result<(), Unfit<'c>> {
         let published = self.world.feature(number).and_then(|feature| feature.at(place));
@@ -234,7 +256,7 @@ impl<'c> Case<'c> {
         if platform.is_some_and(|platform| !published.platforms.contains(&platform)) {
             return Err(Unfit::Platform(&published.platforms));
         }
-        let is_settled = held.is_some() || self.own.get(&number) == Some(&place);
+        let is_settled = self.is_settled(number, place);
         if let Some(why) = published.yanked.as_deref().filter(|_| !is_settled) {
             return Err(Unfit::Yanked(why));
         }
@@ -346,8 +368,10 @@ impl Clone for Case<'_> {
             asked: self.asked,
             now: self.now.clone(),
             own: self.own.clone(),
+            had: self.had.clone(),
             elsewhere: self.elsewhere.clone(),
             moved: self.moved.clone(),
+            is_all_moved: self.is_all_moved,
             held: self.held.clone(),
             without: self.without.clone(),
             early: self.early.clone(),
@@ -402,8 +426,11 @@ impl DependencyProvider for Case<'_> {
         let Some(feature) = self.world.feature(number) else { return Ok(None) };
         let locked = self.own.get(&number).into_iter();
         let locked = locked.chain(self.elsewhere.get(&number).into_iter().flatten()).copied();
-        let mut all = locked.filter(|place| span.contains(place)).chain(feature.newest_in(span));
-        Ok(all.find(|place| self.fit(number, *place).is_ok()))
+        let all = locked.filter(|place| span.contains(place)).chain(feature.newest_in(span));
+        let mut all = all.filter(|place| self.fit(number, *place).is_ok()).peekable();
+        // What was yanked and need not stay is better than nothing.
+        let last = all.peek().copied();
+        Ok(all.find(|place| !self.is_last(number, *place)).or(last))
     }
 
     fn get_dependencies(

@@ -158,6 +158,10 @@ fn story(node: &Node) -> Story {
     if let Some(node) = fields.optional("elsewhere") {
         lock = locked(RequirementSet::default(), versions(Some(node)));
     }
+    if let Some(node) = fields.optional("had") {
+        lock = locked(RequirementSet::default(), versions(Some(node)));
+        lock.sets.values_mut().for_each(|locked| locked.sites = [ask.site.clone()].into());
+    }
     let update = |word: &String| {
         let (name, requirement) =
             word.split_once('@').map_or((word.as_str(), None), |(name, r)| (name, Some(r)));
@@ -315,7 +319,7 @@ inventory/sites.yml:2:5: shop[01:20].example (20 sites) want what does not go to
     every contact-form that would do (2.1.4 and 2.2.0) needs form-core ^2
     popup 1.0.2, the only one that would do, needs form-core ^1.2
     published of form-core: 1.0.0, 1.4.0, 2.0.0
-  hint: change one of these requirements, publish a version that goes with the others, or opt out: `features: { popup: false }`"
+  hint: change one of these requirements, publish a version that goes with the others, or opt out of popup: `features: { popup: false }` at each of these sites, or in a group of theirs"
     );
 }
 

@@ -107,8 +107,18 @@ fn who_keeps_what_was_yanked_is_told() {
     stage.run(&["lock"]).expect(0);
     stage.run(&["feature", "yank", "contact-form", "2.1.4", "--reason", "loses mail"]).expect(0);
     let ran = stage.run(&["lock", "--check"]).expect(0);
-    let said = "note: contact-form 2.1.4 was yanked (loses mail), and acme.example, shop[01:03].example (4) keep it; to move: fleetctl lock --update contact-form\n";
+    let said = "note: contact-form 2.1.4 was yanked (loses mail), and acme.example, shop[01:03].example (4) keep it; no other published version will do; publish a newer one\n";
     assert_eq!(ran.err, said);
+    publish(&stage, "contact-form", "2.1.5", "");
+    let ran = stage.run(&["lock", "--check"]).expect(0);
+    let way = "keep it; to move to 2.1.5: fleetctl lock --update contact-form\n";
+    assert!(ran.err.ends_with(way), "{}", ran.err);
+    // A site that comes to what others have locked gets it too, and can be moved like them.
+    stage.replace("inventory/sites.yml", "shop[01:03]", "shop[01:04]");
+    let ran = stage.run(&["lock", "--check"]).expect(10);
+    assert!(ran.out.starts_with("+ contact-form 2.1.4  1 site  shop04.example\n"), "{}", ran.out);
+    assert!(ran.err.contains("(5) keep it; to move to 2.1.5: "), "{}", ran.err);
+    stage.replace("inventory/sites.yml", "shop[01:04]", "shop[01:03]");
     stage.run(&["feature", "yank", "contact-form", "2.1.4", "--undo"]).expect(0);
     assert_eq!(stage.run(&["lock", "--check"]).expect(0).err, "");
 }
@@ -257,7 +267,7 @@ error: inventory/sites.yml:4:24: shop[01:03].example (3 sites) want what does no
     contact-form 2.1.4, the only one that would do, needs form-core ^2
     popup 1.0.2, the only one that would do, needs form-core ^1
     published of form-core: 1.0.0, 2.0.0
-  hint: change one of these requirements, publish a version that goes with the others, or opt out: `features: { popup: false }`
+  hint: change one of these requirements, publish a version that goes with the others, or opt out of popup: `features: { popup: false }` at each of these sites, or in a group of theirs
 "
     );
     publish(&stage, "popup", "1.1.0", "requires: { form-core: \"*\" }\n");

@@ -2,6 +2,7 @@
 
 mod ansible;
 mod artifact;
+mod behind;
 mod holds;
 pub mod hostile;
 mod init;

@@ -131,6 +131,7 @@ fn what_others_keep_back_is_not_called_the_lock() {
 = contact-form 2.1.4          3 sites  shop[01:03].example
     does not move to 2.2.0: contact-form 2.2.0 needs form-core ^2; popup 1.0.3, the only one that would do, needs form-core ^1; popup 1.0.2 was yanked: it blinks
 ~ form-core 1.0.0 → 2.0.0      1 site  acme.example
+    contact-form 2.2.0 needs form-core ^2
 fleet.lock would change: 5 sites in 3 requirement sets
 "
     );
@@ -173,7 +174,7 @@ fn what_was_yanked_is_not_just_the_newest() {
         "\
 out.example has popup 1.0.2
   group promo wants any version, inventory/sites.yml:5:24
-  it was yanked: it blinks; who has it keeps it, nobody else gets it
+  it was yanked: it blinks; who is locked to it keeps it; no other published version will do; publish a newer one
   no newer version is published
 "
     );
@@ -184,7 +185,7 @@ out.example has popup 1.0.2
         ran.out,
         "\
 FEATURE  HAS      FITS   NEWEST  SITES  NEXT
-popup    1.0.2 !  1.0.1  1.0.1   4      fleetctl lock --update popup
+popup    1.0.2 !  1.0.1  1.0.1   4      fleetctl lock --update popup (to an older one)
 "
     );
     assert!(ran.err.contains("HAS: chosen now; FITS: ") && ran.err.contains("!: was yanked"));
@@ -210,10 +211,11 @@ fn a_hold_that_has_ended_holds_nothing_on_any_screen() {
     let ran = stage.run(&["validate"]).expect(0);
     assert_eq!(
         ran.err,
-        "warning: inventory/sites.yml:7:27: the hold of contact-form at 2.1.4 ended on 2001-01-01, and `fleetctl lock` pays no attention to it; remove it, or give it another day\n"
+        "warning: inventory/sites.yml:7:27: the hold of contact-form at 2.1.4 ended on 2001-01-01, and `fleetctl lock` pays no attention to it; remove it, or give it another day\nfleet.lock is behind what the inventory says; to see what would change: fleetctl lock --check\n"
     );
     let json = stage.run(&["validate", "-o", "json"]).expect(0).json();
     assert_eq!(json["holds_ending"].as_array().unwrap().len(), 1);
+    assert_eq!(json["locks_behind"], serde_json::json!(["fleet.lock"]));
     let ran = stage.run(&["inventory", "list", "acme.example"]).expect(0);
     assert!(ran.out.contains("contact-form^2.1(hold ended 2001-01-01)"), "{}", ran.out);
     let ran = stage.run(&["inventory", "explain", "acme.example", "contact-form"]).expect(0);
@@ -222,7 +224,7 @@ fn a_hold_that_has_ended_holds_nothing_on_any_screen() {
         "\
 acme.example  inventory/sites.yml:7:3
 features
-  contact-form: ^2.1 → 2.1.4 (locked)
+  contact-form: ^2.1 → 2.1.4 (locked; the next `fleetctl lock` goes by the wants)
     ✓ group forms wants ^2.1 (inventory/sites.yml:4:24)
     · site holds 2.1.4 until 2001-01-01; that day is over, and `fleetctl lock` goes by the wants (inventory/sites.yml:7:27)
 "
@@ -234,8 +236,9 @@ features
 acme.example has contact-form 2.1.4
   group forms wants ^2.1, inventory/sites.yml:4:24
   was held at 2.1.4; the hold ended on 2001-01-01, inventory/sites.yml:7:27; the next `fleetctl lock` lets it go
+  the next `fleetctl lock` brings 2.2.0
 why no newer one:
-  2.2.0  the lock; to move it: fleetctl lock --update contact-form (with it: - form-core)
+  2.2.0  the lock; to move it: fleetctl lock
 "
     );
     let ran = stage.run(&["feature", "outdated"]).expect(10);
@@ -391,8 +394,11 @@ fn lists_say_what_they_leave_out_and_what_their_marks_mean() {
     stage.run(&["lock"]).expect(0);
     let ran = stage.run_on(120, &["feature", "list"]).expect(0);
     let popup = ran.out.lines().last().unwrap();
-    assert!(popup.starts_with("popup") && popup.ends_with("published, and 3 older"), "{popup}");
-    assert_eq!(ran.err, "all versions of one: fleetctl feature list FEATURE\n");
+    assert!(popup.starts_with("popup") && popup.ends_with("published"), "{popup}");
+    assert_eq!(
+        ran.err,
+        "older versions that no site has are not shown: 3 of popup; all of one: fleetctl feature list FEATURE\n"
+    );
     let json = stage.run(&["feature", "list", "-o", "json"]).expect(0).json();
     let popup = json["features"].as_array().unwrap().last().unwrap();
     assert_eq!((&popup["state"], &popup["older"]), (&"published".into(), &3.into()));

@@ -9,12 +9,19 @@ use super::{
     versions::Versions,
 };
 use crate::{
+    feature::{Chosen, Feature, Solved},
     inventory::{Hold, Site},
     model::{FeatureName, Requirement},
+    registry::PublishedVersion,
 };
 
 /// Features by name, opt-outs and what others need among them.
-pub fn topics(site: &Site, versions: &Versions, today: Date) -> Vec<Topic> {
+pub fn topics(
+    site: &Site,
+    versions: &Versions,
+    opened: &[PublishedVersion],
+    today: Date,
+) -> Vec<Topic> {
     let mut all: BTreeMap<FeatureName, Topic> = BTreeMap::new();
     let mut of = Features { site, all: &mut all };
     of.wants();
@@ -40,20 +47,43 @@ pub fn topics(site: &Site, versions: &Versions, today: Date) -> Vec<Topic> {
             }
         }
         for (feature, chosen) in &solved.gets {
-            let Some(topic) = all.get_mut(feature) else { continue };
+            let Some(topic) = of.all.get_mut(feature) else { continue };
             topic.version = Some(chosen.version.to_string());
-            topic.remark = if *is_locked { " (locked)" } else { " (not locked yet)" };
+            topic.remark = match (*is_locked, standing(site, feature, chosen, today)) {
+                (false, _) => " (not locked yet)".to_owned(),
+                (true, None) => " (locked)".to_owned(),
+                (true, Some(pending)) => format!(" (locked; {pending})"),
+            };
+        }
+        for found in opened {
+            of.published(solved, found);
         }
     }
     for conflict in versions.conflicts(site) {
         for feature in conflict.features {
-            let topic = all.values_mut().find(|topic| topic.name == feature);
+            let is_wanted = site.wants.iter().any(|want| want.feature.as_str() == feature);
+            let topic = all.values_mut().find(|topic| is_wanted && topic.name == feature);
             if let Some(topic) = topic {
-                topic.remark = " → no version: in conflict";
+                " → no version: in conflict".clone_into(&mut topic.remark);
             }
         }
     }
     all.into_values().collect()
+}
+
+/// What the next lock has to say about a hold that has ended, or counts again.
+fn standing(
+    site: &Site,
+    feature: &FeatureName,
+    chosen: &Chosen,
+    today: Date,
+) -> Option<&'static str> {
+    let hold = site.holds.get(feature)?;
+    match (chosen.held, hold.ended(today).is_some()) {
+        (true, true) => Some("the next `fleetctl lock` goes by the wants"),
+        (false, false) => Some("the next `fleetctl lock` goes by the hold"),
+        _ => None,
+    }
 }
 
 struct Features<'a> {
@@ -108,6 +138,23 @@ impl Features<'_> {
             "not wanted".clone_into(&mut topic.value);
         }
         topic.said.push(Word::new(format!("{said}{what}"), &hold.from.at, holds));
+    }
+
+    /// What a version says against others that the site gets, and what was said of it since.
+    fn published(&mut self, solved: &Solved, found: &PublishedVersion) {
+        let Feature { name, version, conflicts, .. } = &found.feature;
+        for (other, shunned) in
+            conflicts.iter().filter(|(other, _)| solved.gets.contains_key(*other))
+        {
+            let which = if shunned.as_str() == "*" { "" } else { shunned.as_str() };
+            let said = format!("{name} {version} does not go with {other} {which}");
+            let said = Word::new(said.trim_end(), &"", true);
+            self.all.entry(other.clone()).and_modify(|topic| topic.said.push(said));
+        }
+        if let Some(why) = &found.yanked {
+            let said = Word::new(format!("{version} was yanked: {why}"), &"", true);
+            self.all.entry(name.clone()).and_modify(|topic| topic.said.push(said));
+        }
     }
 
     fn opt_outs(&mut self) {

@@ -14,7 +14,7 @@ pub struct Topic {
     /// Of a feature: the version that the site gets.
     pub version: Option<String>,
     /// What follows the version, or says why there is none.
-    pub remark: &'static str,
+    pub remark: String,
     /// Who said what, the strongest first.
     pub said: Vec<Word>,
 }
@@ -36,7 +36,7 @@ impl Word {
 impl Topic {
     pub fn new(heading: &'static str, name: &str) -> Self {
         let (name, value) = (name.to_owned(), String::new());
-        Self { heading, name, value, version: None, remark: "", said: Vec::new() }
+        Self { heading, name, value, version: None, remark: String::new(), said: Vec::new() }
     }
 
     pub fn lines(&self) -> Vec<Line> {
@@ -46,7 +46,7 @@ impl Topic {
             line = line.add(Tone::Good, &format!(" → {version}"));
         }
         let tone = if self.version.is_some() { Tone::Dim } else { Tone::Bad };
-        line = line.add(tone, self.remark);
+        line = line.add(tone, &self.remark);
         let mut lines = vec![line];
         for word in &self.said {
             let (mark, tone) =

@@ -1,10 +1,13 @@
 //! Which versions a site gets, as far as that can be said.
 
+use std::collections::BTreeSet;
+
 use crate::{
-    feature::{Feature, Solved},
+    feature::Solved,
     inventory::Site,
-    model::Problems,
+    model::{FeatureName, Problems},
     pipeline::{Fleet, LoadError},
+    registry::PublishedVersion,
 };
 
 /// The versions of a site.
@@ -33,7 +36,7 @@ impl Versions {
     pub fn of(fleet: &Fleet, site: &Site) -> Self {
         match fleet.resolve(std::slice::from_ref(&site.name)) {
             Ok(mut resolved) => {
-                let is_locked = fleet.lock.is_some() && resolved.behind.is_empty();
+                let is_locked = fleet.lock.is_some() && resolved.is_locked();
                 Self::Known { solved: resolved.resolution.sets.pop().map(Box::new), is_locked }
             }
             Err(LoadError::Wrong(problems)) => Self::Conflict(problems),
@@ -47,16 +50,16 @@ impl Versions {
         let conflict = |problem: &crate::model::Problem| {
             let words: Vec<&str> =
                 problem.message.split(|c: char| !(c.is_alphanumeric() || c == '-')).collect();
-            let mut features: Vec<String> = Vec::new();
-            for want in &site.wants {
-                let name = want.feature.as_str();
-                if words.contains(&name) && !features.iter().any(|known| known == name) {
-                    features.push(name.to_owned());
-                }
-            }
+            let is_named = |name: &&FeatureName| words.contains(&name.as_str());
+            let wants = site.wants.iter().map(|want| &want.feature).filter(is_named);
+            let wanted: BTreeSet<&str> = wants.map(FeatureName::as_str).collect();
+            let others = site.holds.keys().chain(site.opt_outs.iter().map(|out| &out.feature));
+            let others = others.filter(is_named).map(FeatureName::as_str);
+            let others = others.filter(|name| !wanted.contains(name));
+            let features = wanted.iter().copied().chain(others).map(str::to_owned).collect();
             let first = problem.message.lines().next().unwrap_or_default();
             let text = if first.ends_with("what does not go together:") {
-                format!("{} do not go together", features.join(" and "))
+                format!("{} do not go together", Vec::from_iter(wanted).join(" and "))
             } else {
                 first
                     .split_once(": ")
@@ -69,14 +72,13 @@ impl Versions {
         problems.0.iter().map(conflict).collect()
     }
 
-    /// What the site's features say of themselves; those that cannot be read are left out.
-    pub fn definitions(&self, fleet: Option<&Fleet>) -> Vec<Feature> {
+    /// The versions themselves; those that cannot be read are left out.
+    pub fn opened(&self, fleet: Option<&Fleet>) -> Vec<PublishedVersion> {
         let (Self::Known { solved: Some(solved), .. }, Some(fleet)) = (self, fleet) else {
             return Vec::new();
         };
         let open = |(name, chosen): (_, &crate::feature::Chosen)| {
-            let published = fleet.registry.open(name, &chosen.version, Some(&chosen.digest));
-            published.ok().map(|published| published.feature)
+            fleet.registry.open(name, &chosen.version, Some(&chosen.digest)).ok()
         };
         solved.gets.iter().filter_map(open).collect()
     }

@@ -42,7 +42,7 @@ fn told(before: &[Given<'_>], after: &[Given<'_>], expected: &[&str]) {
     let after = asks(after);
     let resolution =
         resolve(requirement_sets(&after), &catalog(), Some(&before), &[]).expect("no conflict");
-    let moves = moves(Some(&before), &resolution, &opt_outs(&after));
+    let moves = moves(Some(&before), &resolution, &opt_outs(&after), &catalog());
     let mut lines = Vec::new();
     let names = |sites: &BTreeSet<crate::model::SiteName>| {
         sites.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
@@ -152,6 +152,38 @@ fn sites_that_become_like_others_are_told_all_the_same() {
 }
 
 #[test]
+fn what_other_features_make_older_is_told_with_them() {
+    let mut catalog = catalog();
+    let popup: &mut BTreeMap<_, _> = catalog.get_mut("popup").unwrap();
+    let mut next = popup.values().next().unwrap().clone();
+    next.conflicts = [("contact-form".parse().unwrap(), "^2.2".parse().unwrap())].into();
+    popup.insert("1.1.0".parse().unwrap(), next);
+    let asks = asks(&[Given("a.example", &[FORM, POPUP], &[])]);
+    let before = lock(&asks, None, &[]);
+    let reasons = |update: &str, before: &Lock| {
+        let update = Update { feature: Some(update.parse().unwrap()), requirement: None };
+        let sets = requirement_sets(&asks);
+        let resolution = resolve(sets, &catalog, Some(before), &[update]).expect("no conflict");
+        let told = moves(Some(before), &resolution, &OptOuts::new(), &catalog);
+        let moved: Vec<String> = (told.moves.iter())
+            .map(|step| format!("{}: {}", step.feature, step.why.clone().unwrap_or_default()))
+            .collect();
+        (moved, Lock::of(&resolution))
+    };
+    let (told, next) = reasons("popup", &before);
+    assert_eq!(told, ["contact-form: popup 1.1.0 does not go with contact-form ^2.2", "popup: "]);
+    // And back: it is the one that goes which says so.
+    let (told, _) = reasons("contact-form", &next);
+    assert_eq!(
+        told,
+        [
+            "contact-form: ",
+            "popup: popup 1.1.0 does not go with contact-form ^2.2, and that is 2.2.0 now",
+        ]
+    );
+}
+
+#[test]
 fn holds_and_opt_outs_without_an_effect_are_told_as_such() {
     let before = lock(&asks(&[Given("a.example", &[POPUP], &[])]), None, &[]);
     let mut after = asks(&[Given("a.example", &[POPUP], &["contact-form"])]);
@@ -164,7 +196,7 @@ fn holds_and_opt_outs_without_an_effect_are_told_as_such() {
     after[0].holds = vec![hold("popup", "1.0.2"), hold("form-core", "1.2.0")];
     let resolution =
         resolve(requirement_sets(&after), &catalog(), Some(&before), &[]).expect("no conflict");
-    let told = moves(Some(&before), &resolution, &opt_outs(&after));
+    let told = moves(Some(&before), &resolution, &opt_outs(&after), &catalog());
     assert_eq!(told.moves, []);
     let words: Vec<String> =
         told.reworded.iter().map(|known| format!("{}: {}", known.feature, known.what)).collect();

@@ -315,19 +315,16 @@ impl Telling<'_, '_> {
             _ => None,
         });
         let wanted = wanted.unwrap_or("NAME");
+        let out = format!("opt out of {wanted}: {}", self.who.opt_out(wanted));
         let missing = facts.iter().find_map(|fact| self.missing(fact));
         if let Some(feature) = missing.and_then(|number| self.listed(number)) {
             let name = feature.name;
             let what = if feature.versions.is_empty() { "" } else { "a version that will do of " };
-            return format!(
-                "publish {what}{name}, or opt out of {wanted}: `features: {{ {wanted}: false }}`"
-            );
+            return format!("publish {what}{name}, or {out}");
         }
         match unfit {
             Some((name, Some(Unfit::OptedOut))) => {
-                format!(
-                    "let {name} in again, or opt out of {wanted} as well: `features: {{ {wanted}: false }}`"
-                )
+                format!("let {name} in again, or {out}")
             }
             Some((name, Some(Unfit::Held))) => {
                 format!("lift the hold of {name}, or require versions that go with it")
@@ -337,11 +334,9 @@ impl Telling<'_, '_> {
                     "update {name} to another version, or name with further --update what must move with it"
                 )
             }
-            Some((name, _)) => format!(
-                "publish a version of {name} that will do, or opt out of {wanted}: `features: {{ {wanted}: false }}`"
-            ),
+            Some((name, _)) => format!("publish a version of {name} that will do, or {out}"),
             None => format!(
-                "change one of these requirements, publish a version that goes with the others, or opt out: `features: {{ {wanted}: false }}`"
+                "change one of these requirements, publish a version that goes with the others, or {out}"
             ),
         }
     }
