@@ -74,14 +74,38 @@ fn excerpt_lines(at: &Position, excerpt: &str, columns: usize) -> [Line; 2] {
     let room = columns.saturating_sub(margin.len() + 6).max(10);
     let all: Vec<char> = excerpt.chars().collect();
     let place = (at.column.saturating_sub(1) as usize).min(all.len());
-    let start =
-        if place < room { 0 } else { (place + room / 2).min(all.len()).saturating_sub(room) };
-    let shown: String = all.iter().skip(start).take(room).collect();
-    let caret = " ".repeat(place - start);
+    let (start, end) = window(&all, place, room);
+    let shown: String = all.get(start..end).into_iter().flatten().collect();
+    let (before, after) =
+        (if start > 0 { CUT } else { "" }, if end < all.len() { CUT } else { "" });
+    let caret = " ".repeat(before.chars().count() + place - start);
     [
-        Line::of(Tone::Dim, &format!("  {margin} | ")).add(Tone::Plain, &shown),
+        Line::of(Tone::Dim, &format!("  {margin} | {before}"))
+            .add(Tone::Plain, &shown)
+            .add(Tone::Dim, after),
         Line::of(Tone::Dim, &format!("  {gap} | {caret}")).add(Tone::Bad, "^"),
     ]
+}
+
+/// Where a line goes on that is not shown whole.
+const CUT: &str = "…";
+
+/// The part of a long line around a place: at most `room` columns with the signs that it is cut,
+/// and cut between words where there are any nearby.
+fn window(all: &[char], place: usize, room: usize) -> (usize, usize) {
+    const NEARBY: usize = 16;
+    if all.len() <= room {
+        return (0, all.len());
+    }
+    let is_gap = |at: &usize| all.get(*at).is_some_and(|sign| *sign == ' ');
+    let room = room - 2;
+    let start = if place < room { 0 } else { (place + room / 2).min(all.len()) - room };
+    let end = (start + room).min(all.len());
+    let first = || (start..(start + NEARBY).min(place)).find(is_gap);
+    let last = || (end.saturating_sub(NEARBY).max(place + 1)..end).rfind(is_gap);
+    let start = if start == 0 { 0 } else { first().unwrap_or(start) };
+    let end = if end == all.len() { end } else { last().map_or(end, |gap| gap + 1) };
+    (start, end)
 }
 
 /// A workflow command of GitHub Actions ("Setting an error message"), so that the problem
@@ -146,6 +170,32 @@ error: no
         let column = lines[1].text().chars().position(|c| c == '^').unwrap();
         assert_eq!(lines[0].text().chars().nth(column), Some('H'));
         assert!(lines.iter().all(|line| line.width() <= 40));
+    }
+
+    #[test]
+    fn a_long_line_is_cut_between_words_and_shows_that_it_is_cut() {
+        let line =
+            "  globex.example: { address: 203.0.113.28, groups: [react, froms, eu], tags: {} }";
+        let shown = |column: usize, columns| {
+            let at = Position { file: "a.yml".into(), line: 3, column: column as u32 };
+            excerpt_lines(&at, line, columns).map(|line| line.text())
+        };
+        let froms = line.find("froms").unwrap() + 1;
+        assert_eq!(
+            shown(froms, 60),
+            [
+                "  3 | … groups: [react, froms, eu], tags: {} }",
+                "    |                   ^",
+            ]
+        );
+        assert_eq!(shown(3, 40)[0], "  3 |   globex.example: { address: …");
+        // The caret is under its word, and nothing is wider than the screen, wherever it is.
+        for (column, columns) in (1..=line.len()).flat_map(|at| [(at, 30), (at, 44), (at, 79)]) {
+            let [text, caret] = shown(column, columns);
+            assert!(text.chars().count() <= columns, "{text}");
+            let under = text.chars().nth(caret.chars().count() - 1);
+            assert_eq!(under, line.chars().nth(column - 1), "{text}\n{caret}");
+        }
     }
 
     #[test]
