@@ -12,6 +12,7 @@ mod run;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::civil::Date;
 pub use prepared::{Prepared, Scope};
 pub use resolution::Resolved;
 pub use run::{Identity, Options, RunSetup, Task, person};
@@ -70,6 +71,8 @@ pub struct Fleet {
     pub lock: Option<Lock>,
     /// Whether nothing but what is locked may be deployed.
     pub locked: bool,
+    /// The day that holds are judged by.
+    pub today: Date,
 }
 
 /// Reads a project for an environment; `extra` are the `-e` arguments.
@@ -96,8 +99,19 @@ pub fn load(
     let lock = text.flatten().and_then(|text| problems.absorb(Lock::parse(&text.file, &text.text)));
     match (inventory, plays, extra, registry) {
         (Some(inventory), Some(plays), Some(extra), Some(registry)) if problems.0.is_empty() => {
-            let locked = false;
-            Ok(Fleet { project, environment, inventory, plays, extra, registry, lock, locked })
+            let (locked, today) = (false, jiff::Zoned::now().date());
+            let fleet = Fleet {
+                project,
+                environment,
+                inventory,
+                plays,
+                extra,
+                registry,
+                lock,
+                locked,
+                today,
+            };
+            fleet.unasked().or(fleet)
         }
         _ => Err(problems),
     }
@@ -120,6 +134,33 @@ pub fn registry(project: &Project) -> Result<Registry, Problems> {
 }
 
 impl Fleet {
+    /// A command to be told, for this environment: "fleetctl lock --env staging".
+    #[must_use]
+    pub fn command(&self, words: &str) -> String {
+        let first = self.project.settings.environments.first();
+        if first.is_none_or(|first| first.name == self.environment.name) {
+            return format!("fleetctl {words}");
+        }
+        format!("fleetctl {words} --env {}", self.environment.name)
+    }
+
+    /// Opt-outs and holds of what nobody wants and no feature could need: mistyped names, which
+    /// would let a popup or a new version through.
+    fn unasked(&self) -> Problems {
+        let mut problems = Problems::default();
+        let drafts = self.project.features().unwrap_or_default();
+        for (name, problem) in &self.inventory.unasked {
+            let is_locked = self.lock.iter().any(|lock| lock.features.contains_key(name));
+            let is_draft = drafts.iter().any(|(draft, _)| draft == name);
+            let is_published =
+                || self.registry.catalog().is_ok_and(|catalog| catalog.contains_key(name));
+            if !is_locked && !is_draft && !is_published() {
+                problems.push(problem.clone());
+            }
+        }
+        problems
+    }
+
     /// The sites meant by a target, in Ansible's order.
     ///
     /// # Errors

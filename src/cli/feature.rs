@@ -4,8 +4,8 @@ mod against;
 mod because;
 mod list;
 mod matrix;
-mod next;
 mod outdated;
+mod prospect;
 mod publish;
 mod resolve;
 mod way;
@@ -14,7 +14,7 @@ mod yank;
 
 pub use against::{Doubt, hold_said};
 use clap::Subcommand;
-pub use way::Ways;
+pub use prospect::Prospect;
 
 use super::{Door, Outcome};
 

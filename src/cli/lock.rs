@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::{Door, Failure, Outcome, exit, feature::Ways, flags::HostFlags, visit};
+use super::{Door, Failure, Outcome, exit, feature::Prospect, flags::HostFlags, visit};
 use crate::{
     feature::{Lock, Moves, Resolution, Update},
     model::{FeatureName, Problem, Problems, SiteName},
@@ -31,9 +31,8 @@ pub struct Args {
 pub fn run(args: &Args, door: &Door) -> Outcome {
     let updates = updates(&args.update)?;
     let mut fleet = visit::fleet(door, &HostFlags::default(), &[])?;
-    let today = jiff::Zoned::now().date();
     let catalog = fleet.registry.catalog()?;
-    let resolution = fleet.relock(today, &updates, &catalog)?;
+    let resolution = fleet.relock(&updates, &catalog)?;
     let text = Lock::of(&resolution).to_string();
     let before = fleet.project.lock(&fleet.environment)?.map(|found| found.text);
     let is_changed = before.as_deref() != Some(text.as_str());
@@ -48,20 +47,23 @@ pub fn run(args: &Args, door: &Door) -> Outcome {
                 .hint("leave out -i; or add --yes if the lock is to be for these sites instead"),
         ));
     }
-    let moves = fleet.moves(&resolution, &catalog);
+    let moves = fleet.moves(&resolution, &catalog, &updates);
     if is_changed && !args.check {
         fleet.project.write_lock(&fleet.environment, &text).map_err(|why| {
             Failure::internal(format!("{} cannot be written: {why}", fleet.lock_name()))
         })?;
     }
     let stays = if updates.iter().any(|update| update.feature.is_some()) {
-        stays::stays(&fleet, &resolution, &moves, &updates, &catalog)
+        let prospect = Prospect::new(&fleet, &catalog);
+        stays::stays(&fleet, &resolution, &moves, &updates, &prospect)
     } else {
         Vec::new()
     };
     let over = over(&fleet, &resolution);
-    let yanked = Ways { fleet: &fleet, catalog: &catalog, today }.away(&resolution);
-    let wanting = wanting(&mut fleet, &resolution, &moves);
+    // What follows is about the fleet with this lock.
+    fleet.lock = Some(Lock::of(&resolution));
+    let yanked = Prospect::new(&fleet, &catalog).away(&resolution);
+    let wanting = wanting(&fleet, &moves);
     if door.screen.is_json() {
         let each: Vec<Value> = moves.moves.iter().map(tell::to_json).collect();
         let unmoved = tell::rows(&Moves { moves: Vec::new(), ..moves.clone() }, stays);
@@ -127,13 +129,12 @@ fn updates(words: &[String]) -> Result<Vec<Update>, Failure> {
 
 /// What the versions that sites get now ask of them, and they do not say: a new version, or what it
 /// requires, may read variables that nobody has set.
-fn wanting(fleet: &mut Fleet, resolution: &Resolution, moves: &Moves) -> Vec<Problem> {
+fn wanting(fleet: &Fleet, moves: &Moves) -> Vec<Problem> {
     let gets = moves.moves.iter().filter(|step| step.to.is_some());
     let sites: BTreeSet<SiteName> = gets.flat_map(|step| step.sites.iter().cloned()).collect();
     if sites.is_empty() {
         return Vec::new();
     }
-    fleet.lock = Some(Lock::of(resolution));
     match fleet.check(&Vec::from_iter(sites)) {
         Err(LoadError::Wrong(problems)) => problems.0,
         _ => Vec::new(),
@@ -149,9 +150,14 @@ fn over(fleet: &Fleet, resolution: &Resolution) -> BTreeSet<String> {
     let texts = sites.filter_map(|(site, feature)| {
         let hold = fleet.inventory.site(site.as_str())?.holds.get(feature)?;
         let until = hold.until?;
+        let mut covered = fleet.inventory.site(site.as_str())?.covered.iter();
+        let covered = covered.rfind(|weaker| weaker.feature == *feature);
+        let then = covered.map(|weaker| {
+            format!(" (then {} holds it at {}, {})", weaker.from.who, weaker.version, weaker.from.at)
+        });
         Some(format!(
-            "{}: the hold of {feature} at {} was meant until {until}, and holds no more; remove it, or give it another day",
-            hold.from.at, hold.version
+            "{}: the hold of {feature} at {} was meant until {until}, and holds no more; remove it{}, or give it another day",
+            hold.from.at, hold.version, then.unwrap_or_default()
         ))
     });
     texts.collect()

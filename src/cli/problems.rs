@@ -177,16 +177,14 @@ error: no
         let line =
             "  globex.example: { address: 203.0.113.28, groups: [react, froms, eu], tags: {} }";
         let shown = |column: usize, columns| {
-            let at = Position { file: "a.yml".into(), line: 3, column: column as u32 };
+            let column = u32::try_from(column).unwrap();
+            let at = Position { file: "a.yml".into(), line: 3, column };
             excerpt_lines(&at, line, columns).map(|line| line.text())
         };
         let froms = line.find("froms").unwrap() + 1;
         assert_eq!(
             shown(froms, 60),
-            [
-                "  3 | … groups: [react, froms, eu], tags: {} }",
-                "    |                   ^",
-            ]
+            ["  3 | … groups: [react, froms, eu], tags: {} }", "    |                   ^",]
         );
         assert_eq!(shown(3, 40)[0], "  3 |   globex.example: { address: …");
         // The caret is under its word, and nothing is wider than the screen, wherever it is.

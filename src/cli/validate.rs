@@ -2,11 +2,11 @@
 //!
 //! Asks no host and no secret. What it finds good, a deploy will not refuse before it connects.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::json;
 
-use super::{Door, Failure, Outcome, exit, feature::Ways};
+use super::{Door, Failure, Outcome, exit, feature::Prospect};
 use crate::{
     feature::{Catalog, Lock},
     inventory::{Inventory, unreachable},
@@ -36,8 +36,8 @@ struct Seen {
     versions: usize,
     /// Features that are wanted and not published yet.
     unpublished: BTreeSet<FeatureName>,
-    /// Locks that are not what `lock` would write.
-    behind: BTreeSet<String>,
+    /// Locks that are not what `lock` would write, and the commands that show it.
+    behind: BTreeMap<String, String>,
     /// Holds that have ended or soon will, in words.
     holds: BTreeSet<String>,
     /// What cannot be honoured, or may be a slip.
@@ -96,7 +96,7 @@ fn tell(seen: &Seen, door: &Door) -> std::io::Result<()> {
         return door.screen.json(&json!({
             "schema": 1, "sites": seen.sites, "environments": seen.environments,
             "features": seen.features, "playbooks": seen.playbooks, "versions": seen.versions,
-            "unpublished": seen.unpublished, "locks_behind": seen.behind,
+            "unpublished": seen.unpublished, "locks_behind": seen.behind.keys().collect::<Vec<_>>(),
             "holds_ending": seen.holds,
             "notes": seen.notes.iter().map(ToString::to_string).collect::<Vec<_>>(),
         }));
@@ -122,10 +122,9 @@ fn tell(seen: &Seen, door: &Door) -> std::io::Result<()> {
     for text in &seen.holds {
         door.screen.say(&[Line::of(Tone::Warn, "warning: ").add(Tone::Plain, text)])?;
     }
-    for name in &seen.behind {
-        let text = format!(
-            "{name} is behind what the inventory says; to see what would change: fleetctl lock --check"
-        );
+    for (name, check) in &seen.behind {
+        let text =
+            format!("{name} is behind what the inventory says; to see what would change: {check}");
         door.screen.note(&Line::of(Tone::Warn, &text))?;
     }
     Ok(())
@@ -246,18 +245,21 @@ fn check_sites(
         }
         seen.unpublished.extend(missing);
     }
+    if known.is_own {
+        // What is locked and gone from the registry nobody can deploy.
+        problems.absorb(fleet.still_published(known.catalog, &[]));
+    }
     match fleet.check(&sites) {
         Ok(doubts) => {
             seen.notes.extend(doubts);
             let resolved = fleet.resolve(&sites).unwrap_or_default();
             if !resolved.is_locked() {
-                seen.behind.insert(fleet.lock_name());
+                seen.behind.insert(fleet.lock_name(), fleet.command("lock --check"));
             } else if known.is_own && sites.len() == fleet.inventory.sites().len() {
                 check_lock(&fleet, known.catalog, seen);
             }
-            let today = jiff::Zoned::now().date();
-            let ways = Ways { fleet: &fleet, catalog: known.catalog, today };
-            let yanked = ways.away(&resolved.resolution).into_iter();
+            let prospect = Prospect::new(&fleet, known.catalog);
+            let yanked = prospect.away(&resolved.resolution).into_iter();
             seen.notes.extend(yanked.map(Problem::new));
         }
         Err(why) => problems.0.extend(Failure::from(why).problems.0),
@@ -268,15 +270,19 @@ fn check_sites(
 /// words, holds or sites not.
 fn check_lock(fleet: &Fleet, catalog: &Catalog, seen: &mut Seen) {
     let Some(lock) = &fleet.lock else { return };
-    match fleet.relock(jiff::Zoned::now().date(), &[], catalog) {
+    match fleet.relock(&[], catalog) {
         Ok(next) if Lock::of(&next) == *lock => {}
         Ok(_) => {
-            seen.behind.insert(fleet.lock_name());
+            seen.behind.insert(fleet.lock_name(), fleet.command("lock --check"));
         }
         Err(why) => {
             let why = Failure::from(why).problems.0.into_iter();
             seen.notes.extend(why.map(|problem| Problem {
-                message: format!("`fleetctl lock` would be refused: {}", problem.message),
+                message: format!(
+                    "`{}` would be refused: {}",
+                    fleet.command("lock"),
+                    problem.message
+                ),
                 ..problem
             }));
         }

@@ -119,7 +119,7 @@ impl<'a> Visit<'a> {
         let resolved = fleet.resolve(&sites)?;
         let choice = resolved.choice();
         let scope = scope(&choice, target);
-        warn_of_holds(door, fleet, &sites, &resolved)?;
+        warn_of_holds(door, fleet, &sites)?;
         warn_of_lock(door, fleet, &resolved)?;
         let prepared = fleet.prepare(&sites, choice).await?;
         door.tell_notes(&prepared.doubts)?;
@@ -312,7 +312,7 @@ fn scope(choice: &Choice, target: &Target) -> Scope {
 /// # Errors
 /// A screen that cannot be written to.
 pub fn warn_of_lock(door: &Door, fleet: &Fleet, resolved: &Resolved) -> Result<(), Failure> {
-    let name = fleet.lock_name();
+    let (name, lock) = (fleet.lock_name(), fleet.command("lock"));
     let verb = |sites: &BTreeSet<SiteName>, one: &'static str, more| {
         if sites.len() == 1 { one } else { more }
     };
@@ -321,7 +321,7 @@ pub fn warn_of_lock(door: &Door, fleet: &Fleet, resolved: &Resolved) -> Result<(
         let asks = verb(&resolved.behind, "asks", "ask");
         let sites = listed(&resolved.behind, 60);
         texts.push(format!(
-            "{name} is behind: it does not have what {sites} {asks} for; run: fleetctl lock"
+            "{name} is behind: it does not have what {sites} {asks} for; run: {lock}"
         ));
     }
     if !resolved.joined.is_empty() {
@@ -329,7 +329,7 @@ pub fn warn_of_lock(door: &Door, fleet: &Fleet, resolved: &Resolved) -> Result<(
         let gets = verb(&resolved.joined, "gets", "get");
         let sites = listed(&resolved.joined, 60);
         texts.push(format!(
-            "{name} is behind: {sites} {asks} for what other sites have, and {gets} their versions; to take that into the lock: fleetctl lock"
+            "{name} is behind: {sites} {asks} for what is locked for others, and {gets} the same; to take that into the lock: {lock}"
         ));
     }
     for text in texts {
@@ -353,26 +353,9 @@ fn in_play(door: &Door, fleet: &Fleet, target: &Target) -> Result<(Play, Vec<Sit
 }
 
 /// Holds that were meant to be over by now; only `lock` judges them.
-fn warn_of_holds(
-    door: &Door,
-    fleet: &Fleet,
-    sites: &[SiteName],
-    resolved: &Resolved,
-) -> Result<(), Failure> {
+fn warn_of_holds(door: &Door, fleet: &Fleet, sites: &[SiteName]) -> Result<(), Failure> {
     let today = jiff::Zoned::now().date();
     let mut told = BTreeSet::new();
-    for solved in &resolved.resolution.sets {
-        for feature in solved.gets.keys() {
-            let Some(hold) = fleet.hold_renewed(solved, feature, today) else { continue };
-            let text = format!(
-                "{}: {feature} is held at {} again, and {} does not know that; run: fleetctl lock",
-                hold.from.at,
-                hold.version,
-                fleet.lock_name()
-            );
-            door.screen.say(&[Line::of(Tone::Warn, "warning: ").add(Tone::Plain, &text)])?;
-        }
-    }
     for site in sites.iter().filter_map(|name| fleet.inventory.site(name.as_str())) {
         for hold in site.holds.values() {
             let Some(until) = hold.ended(today) else { continue };

@@ -99,6 +99,13 @@ impl Lock {
         each.flat_map(|known| known.1.sites.iter().map(move |site| (site, known))).collect()
     }
 
+    /// The versions that were locked for a site; `None` where it is not named.
+    #[must_use]
+    pub fn gets_of(&self, site: &SiteName) -> Option<&BTreeMap<FeatureName, Version>> {
+        let found = self.sets.values().find(|locked| locked.sites.contains(site));
+        found.map(|locked| &locked.gets)
+    }
+
     /// The sites of a set that were not among those that it was locked for. None where nothing
     /// was, or where the lock names no sites.
     pub fn joined<'a>(&self, asked: &'a AskedSet) -> impl Iterator<Item = &'a SiteName> {

@@ -19,8 +19,9 @@ pub use layout::{Item, Layout, Origin, Tree, check_tree, layout};
 pub use lock::{Lock, LockedSet, Move, Moves, OptOuts, Reworded, moves};
 pub use read::parse;
 pub use resolve::{
-    Against, Ask, Asked, AskedSet, Choice, Chosen, Conflict, Hold, Needs, OptOut, RequirementSet,
-    Resolution, Solved, Through, Trials, Update, Want, requirement_sets, resolve, resolve_most,
+    Against, Ask, Asked, AskedSet, Choice, Chosen, Conflict, Held, Hold, Needs, OptOut,
+    RequirementSet, Resolution, Solved, Through, Trials, Update, Want, requirement_sets, resolve,
+    resolve_most,
 };
 pub use schema::{Kind, Schema, VariableSpec};
 pub use variables::{Given, Had, Setting, VariableCheck};

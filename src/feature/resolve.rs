@@ -16,7 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 pub use against::{Against, Trials};
 pub use ask::{
-    Ask, Asked, AskedSet, Hold, OptOut, RequirementSet, Through, Want, requirement_sets,
+    Ask, Asked, AskedSet, Held, Hold, OptOut, RequirementSet, Through, Want, requirement_sets,
 };
 use semver::Version;
 
@@ -70,6 +70,13 @@ impl Resolution {
             solved.asked.sites.iter().map(|site| (site.clone(), solved.gets.clone()))
         });
         each.collect()
+    }
+
+    /// The answer to a set; `None` where there is none. Sets are in their order.
+    #[must_use]
+    pub fn of_set(&self, set: &RequirementSet) -> Option<&Solved> {
+        let place = self.sets.binary_search_by(|solved| solved.asked.set.cmp(set)).ok()?;
+        self.sets.get(place)
     }
 
     /// The set that a site is in; `None` where it wants nothing.
@@ -140,11 +147,11 @@ impl<'l> Preference<'l> {
     }
 
     /// What the set had, or all its sites where they asked for it in other words, and not because
-    /// of a hold: they may keep it though it was yanked or is a pre-release, where even an update
-    /// finds nothing better.
+    /// of a hold: they keep it though it was yanked or is a pre-release, unless an update finds
+    /// something better.
     fn had(&self, asked: &AskedSet) -> BTreeMap<&'l FeatureName, &'l Version> {
         let own = self.before.and_then(|lock| lock.sets.get_key_value(&asked.set));
-        let of_sites = || asked.sites.iter().map(|site| self.of_site.get(site).copied());
+        let of_sites = || asked.peers.iter().map(|site| self.of_site.get(site).copied());
         let known: Option<Vec<_>> =
             own.map_or_else(|| of_sites().collect(), |known| Some(vec![known]));
         let Some(((set, locked), rest)) = known.as_ref().and_then(|all| all.split_first()) else {
@@ -158,9 +165,19 @@ impl<'l> Preference<'l> {
                 chose(set, locked, feature) && locked.gets.get(feature) == Some(version)
             })
         };
+        // A pre-release that somebody asked for by name, and nobody does any more, is given up.
+        let names = |set: &RequirementSet, feature: &FeatureName, version: &Version| {
+            let mut wants = set.wants.get(feature).into_iter().flatten();
+            !version.pre.is_empty() && wants.any(|want| want.matches(version))
+        };
+        let is_given_up = |feature: &FeatureName, version: &Version| {
+            names(set, feature, version) && !names(&asked.set, feature, version)
+        };
         let gets = locked.gets.iter();
         gets.filter(|(feature, version)| {
-            chose(set, locked, feature) && is_everywhere(feature, version)
+            chose(set, locked, feature)
+                && is_everywhere(feature, version)
+                && !is_given_up(feature, version)
         })
         .collect()
     }

@@ -58,7 +58,8 @@ impl Entries {
         let group_order = implied.chain(self.order).collect();
         let environment = environment.to_owned();
         let is_ansible = self.is_ansible;
-        Inventory { environment, groups, is_ansible, notes, group_order, sites, index }
+        let unasked = Vec::new();
+        Inventory { environment, groups, is_ansible, notes, unasked, group_order, sites, index }
     }
 
     fn groups(

@@ -19,6 +19,7 @@ pub(super) struct Membership {
     wants: Vec<Arc<Want>>,
     opt_outs: Vec<Arc<OptOut>>,
     holds: BTreeMap<FeatureName, Arc<Hold>>,
+    covered: Vec<Arc<Hold>>,
     layers: Vec<Arc<Layer>>,
     said: Vec<Arc<Said>>,
     /// What the groups want, and one of them opted out of.
@@ -52,6 +53,7 @@ impl Membership {
             wants: Vec::new(),
             opt_outs: Vec::new(),
             holds: BTreeMap::new(),
+            covered: Vec::new(),
             layers: Vec::new(),
             said: Vec::new(),
             waived: Vec::new(),
@@ -79,7 +81,8 @@ impl Membership {
                 {
                     problems.push(rival_holds(rival, hold));
                 }
-                membership.holds.insert(hold.feature.clone(), Arc::clone(hold));
+                let weaker = membership.holds.insert(hold.feature.clone(), Arc::clone(hold));
+                membership.covered.extend(weaker);
             }
             membership.take(shared);
         }
@@ -153,8 +156,10 @@ impl Membership {
         let waived = self.wants.iter().filter(|want| !is_left_in(want));
         let waived = self.waived.iter().chain(waived).cloned().collect();
         let said = self.said.iter().chain(&shared.said).cloned().collect();
-        let mut holds = self.holds.clone();
-        holds.extend(features.holds.iter().map(|hold| (hold.feature.clone(), Arc::clone(hold))));
+        let (mut holds, mut covered) = (self.holds.clone(), self.covered.clone());
+        for hold in &features.holds {
+            covered.extend(holds.insert(hold.feature.clone(), Arc::clone(hold)));
+        }
         let opt_outs = self.opt_outs.iter().chain(&features.opt_outs).cloned().collect();
         Site {
             name: name.clone(),
@@ -167,6 +172,7 @@ impl Membership {
             waived,
             opt_outs,
             holds,
+            covered,
             blocked,
             said,
             layers,

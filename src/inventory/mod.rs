@@ -52,6 +52,9 @@ pub struct Inventory {
     pub is_ansible: bool,
     /// What was understood and cannot be honoured, or helps nobody.
     pub notes: Vec<Problem>,
+    /// Features that are opted out of or held, and that nobody wants: to be refused, unless another
+    /// feature may need them.
+    pub unasked: Vec<(FeatureName, Problem)>,
     /// Groups as they are first named; `all` and `ungrouped` before them.
     group_order: Vec<GroupName>,
     sites: Vec<Site>,
@@ -96,6 +99,8 @@ pub struct Site {
     pub opt_outs: Vec<Arc<OptOut>>,
     /// At most one for a feature: the innermost.
     pub holds: BTreeMap<FeatureName, Arc<Hold>>,
+    /// Holds of its groups that do not count, because of a stronger one; also where that has ended.
+    pub covered: Vec<Arc<Hold>>,
     /// Why it cannot be reached as its variables say; commands about it fail with this.
     pub blocked: Option<Problem>,
     /// Who said what about settings and tags, the weakest first.

@@ -10,7 +10,7 @@ use super::{
     hierarchy::reserved,
     want::Mentions,
 };
-use crate::model::{GroupName, Position, Problem, Problems, SiteName, yaml::Node};
+use crate::model::{FeatureName, GroupName, Position, Problem, Problems, SiteName, yaml::Node};
 
 /// A file's name, as messages show it, and what it holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -103,8 +103,9 @@ fn read_all(sources: &Sources, problems: &mut Problems) -> Option<Inventory> {
     entries.take_group_vars(&sources.group_vars, problems);
     let own = entries.host_vars(&sources.host_vars, problems);
     entries.check_names(problems);
-    entries.check_features(&own, problems);
-    Some(entries.assemble(&sources.environment, &own, problems))
+    let unasked = entries.check_features(&own, problems);
+    let inventory = entries.assemble(&sources.environment, &own, problems);
+    Some(Inventory { unasked, ..inventory })
 }
 
 impl Entries {
@@ -298,7 +299,11 @@ impl Entries {
 
     /// An opt-out or a hold of a feature that nobody wants is a mistyped name: silently ignored,
     /// it would let a popup or a new version through.
-    fn check_features(&self, own: &OwnFiles, problems: &mut Problems) {
+    fn check_features(
+        &self,
+        own: &OwnFiles,
+        problems: &mut Problems,
+    ) -> Vec<(FeatureName, Problem)> {
         let shared_parts = || {
             let groups = self.groups.values().map(|group| &group.shared);
             let files = own.values().flatten();
@@ -308,7 +313,7 @@ impl Entries {
         for shared in shared_parts() {
             mentions.take(&shared.features);
         }
-        mentions.unwanted(problems);
+        mentions.unwanted(problems)
     }
 }
 

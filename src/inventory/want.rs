@@ -263,7 +263,10 @@ impl<'f> Mentions<'f> {
     /// The problems of opting out of, or holding, what nobody in the inventory wants. Which of two
     /// like names is the mistyped one cannot be known from here: both places are told, and the
     /// name that is written at fewer places is taken to be the one.
-    pub fn unwanted(&self, problems: &mut Problems) {
+    ///
+    /// Returned are those without a like name: they are right where another feature needs it.
+    pub fn unwanted(&self, problems: &mut Problems) -> Vec<(FeatureName, Problem)> {
+        let mut unasked = Vec::new();
         for (name, places) in &self.refused {
             if self.wanted.contains_key(name) || self.unread.contains(name) {
                 continue;
@@ -276,11 +279,16 @@ impl<'f> Mentions<'f> {
                 near => {
                     let at = near.and_then(|(near, wants)| Some((near, *wants.iter().next()?)));
                     for (place, what) in places {
-                        problems.push(unwanted(name, place, what, at));
+                        let problem = unwanted(name, place, what, at);
+                        match at {
+                            Some(_) => problems.push(problem),
+                            None => unasked.push(((*name).clone(), problem)),
+                        }
                     }
                 }
             }
         }
+        unasked
     }
 
     fn near(&self, name: &FeatureName) -> Option<(&'f FeatureName, &BTreeSet<&'f Position>)> {

@@ -3,24 +3,24 @@
 //! `deploy` and its like read the lock and ask the registry for nothing that is in it; `lock`
 //! lists the registry and makes the next lock. Neither writes a file: that is the door's.
 
+mod words;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::civil::Date;
 use semver::Version;
 
+use self::words::{newest_of, no_site_has};
 use super::{Fleet, LoadError};
 use crate::{
     feature::{
-        self, Ask, AskedSet, Catalog, Choice, Moves, OptOut, Published, Resolution, Solved,
+        self, Ask, AskedSet, Catalog, Choice, Moves, OptOut, RequirementSet, Resolution, Solved,
         Through, Update, requirement_sets,
     },
-    inventory::{self, LayerName, Site},
-    model::{Digest, FeatureName, Position, Problem, Problems, SiteName, listed},
+    inventory::{LayerName, Site},
+    model::{FeatureName, Problem, Problems, SiteName},
     registry::read_source,
 };
-
-/// Versions and names that a hint lists at most.
-const SHOWN: usize = 8;
 
 /// Which versions sites get, and whether the lock knew.
 #[derive(Debug, Clone, Default)]
@@ -50,7 +50,7 @@ impl Resolved {
 
 impl Fleet {
     /// Chooses versions for these sites: what is locked, else what is published and nearest to
-    /// what is locked for others. Holds count whatever their day.
+    /// what is locked for others. What is locked because of a hold stays whatever its day.
     ///
     /// # Errors
     /// A registry that cannot be read, requirements that cannot be met, and, where only what is
@@ -66,7 +66,7 @@ impl Fleet {
     /// # Errors
     /// A registry that cannot be read, and no lock where only what is locked may be deployed.
     pub fn resolve_most(&self, sites: &[SiteName]) -> Result<(Resolved, Problems), LoadError> {
-        let sets = self.asked(sites, None);
+        let sets = self.asked(sites);
         let Some(lock) = &self.lock else {
             if self.locked && !sets.is_empty() {
                 return Err(LoadError::Wrong(self.never_locked().into()));
@@ -78,7 +78,10 @@ impl Fleet {
         let mut resolved = Resolved::default();
         let mut missing = Vec::new();
         for asked in sets {
-            resolved.joined.extend(lock.joined(&asked).cloned());
+            // A lock is for the project's own sites: of others it knows nothing.
+            if !self.project.is_inventory_given() {
+                resolved.joined.extend(lock.joined(&asked).cloned());
+            }
             match lock.answer(asked) {
                 Ok(solved) => resolved.resolution.sets.push(solved),
                 Err(asked) => missing.push(*asked),
@@ -100,18 +103,13 @@ impl Fleet {
     }
 
     /// What all sites of the environment should have from now on: the next lock. Holds that were
-    /// meant to be over before `today` hold no more. `catalog` is what the registry lists.
+    /// meant to be over before today hold no more. `catalog` is what the registry lists.
     ///
     /// # Errors
     /// What is locked and gone from the registry, requirements that cannot be met, and updates of
     /// what no site has.
-    pub fn relock(
-        &self,
-        today: Date,
-        updates: &[Update],
-        catalog: &Catalog,
-    ) -> Result<Resolution, LoadError> {
-        let (resolution, conflict) = self.relock_most(today, updates, catalog)?;
+    pub fn relock(&self, updates: &[Update], catalog: &Catalog) -> Result<Resolution, LoadError> {
+        let (resolution, conflict) = self.relock_most(updates, catalog)?;
         conflict.or(resolution).map_err(LoadError::Wrong)
     }
 
@@ -122,7 +120,6 @@ impl Fleet {
     /// What is locked and gone from the registry, and updates of what no site has.
     pub fn relock_most(
         &self,
-        today: Date,
         updates: &[Update],
         catalog: &Catalog,
     ) -> Result<(Resolution, Problems), LoadError> {
@@ -131,7 +128,7 @@ impl Fleet {
         self.still_published(catalog, updates)?;
         self.are_known(catalog, updates).map_err(LoadError::NoTarget)?;
         self.are_there(catalog, updates)?;
-        let sets = self.asked(&sites, Some(today));
+        let sets = self.asked(&sites);
         let (resolution, conflict) =
             feature::resolve_most(sets, catalog, self.lock.as_ref(), updates);
         if !conflict.0.is_empty() {
@@ -196,47 +193,28 @@ impl Fleet {
 
     /// What a new lock changes, site by site.
     #[must_use]
-    pub fn moves(&self, resolution: &Resolution, catalog: &Catalog) -> Moves {
+    pub fn moves(&self, resolution: &Resolution, catalog: &Catalog, updates: &[Update]) -> Moves {
         let sites = self.inventory.sites().iter().map(|site| {
             let out = site.opt_outs.iter().map(|out| (out.feature.clone(), out.from.at.clone()));
             (site.name.clone(), out.collect())
         });
-        feature::moves(self.lock.as_ref(), resolution, &sites.collect(), catalog)
+        let found = (catalog, updates);
+        feature::moves(self.lock.as_ref(), resolution, &sites.collect(), found)
     }
 
-    /// The day on which the last hold of a feature ended at the sites of a set; `None` where one
-    /// of them still holds it.
+    /// The day on which the hold of a feature ended at the sites of a set; `None` where it holds, or
+    /// nothing is held.
     #[must_use]
-    pub fn hold_ended(&self, solved: &Solved, feature: &FeatureName, today: Date) -> Option<Date> {
-        let days = solved
-            .asked
-            .sites
-            .iter()
-            .map(|site| self.inventory.site(site.as_str())?.holds.get(feature)?.ended(today));
-        days.collect::<Option<Vec<Date>>>()?.into_iter().max()
-    }
-
-    /// The hold of a feature that counts today at the sites of a set, where the lock has it as
-    /// over: it was given another day since.
-    #[must_use]
-    pub fn hold_renewed(
-        &self,
-        solved: &Solved,
-        feature: &FeatureName,
-        today: Date,
-    ) -> Option<&inventory::Hold> {
-        if solved.gets.get(feature).is_none_or(|chosen| chosen.held) {
-            return None;
-        }
-        let sites = solved.asked.sites.iter();
-        let mut holds =
-            sites.filter_map(|site| self.inventory.site(site.as_str())?.holds.get(feature));
-        holds.find(|hold| hold.ended(today).is_none()).map(|hold| &**hold)
+    pub fn hold_ended(&self, solved: &Solved, feature: &FeatureName) -> Option<Date> {
+        solved.asked.set.holds.get(feature)?.until.filter(|day| *day < self.today)
     }
 
     /// What is locked must still be in the registry, and the same: else a new lock would move sites,
     /// or take over what somebody put in its place, without a word.
-    fn still_published(&self, catalog: &Catalog, updates: &[Update]) -> Result<(), Problems> {
+    ///
+    /// # Errors
+    /// Everything that is gone or another.
+    pub fn still_published(&self, catalog: &Catalog, updates: &[Update]) -> Result<(), Problems> {
         let mut problems = Problems::default();
         let moves = |feature: &FeatureName| {
             updates.iter().any(|update| update.feature.as_ref().is_none_or(|name| name == feature))
@@ -253,9 +231,13 @@ impl Fleet {
                         let name = self.lock_name();
                         let message =
                             format!("{feature} {version} is in {name}, and not in the registry");
-                        problems.push(Problem::new(message).hint(format!(
-                            "restore it; or move its sites on purpose: fleetctl lock --update {feature}"
-                        )));
+                        let is_gone = catalog.get(feature).is_none_or(BTreeMap::is_empty);
+                        let move_on = self.command(&format!("lock --update {feature}"));
+                        problems.push(Problem::new(message).hint(if is_gone {
+                            format!("restore it: no version of {feature} is left")
+                        } else {
+                            format!("restore it; or move its sites on purpose: {move_on}")
+                        }));
                     }
                 }
             }
@@ -263,16 +245,21 @@ impl Fleet {
         problems.or(())
     }
 
-    /// What these sites ask for. With `today`, holds of days before it are over.
-    #[must_use]
-    pub fn asks(&self, sites: &[SiteName], today: Option<Date>) -> Vec<Ask> {
+    /// What these sites ask for today, joined, with the terms of the holds.
+    fn asked(&self, sites: &[SiteName]) -> Vec<AskedSet> {
         let found = sites.iter().filter_map(|name| self.inventory.site(name.as_str()));
-        found.map(|site| ask(site, today)).collect()
-    }
-
-    /// The same, joined, with the terms of the holds.
-    fn asked(&self, sites: &[SiteName], today: Option<Date>) -> Vec<AskedSet> {
-        let mut sets = requirement_sets(&self.asks(sites, today));
+        let asks: Vec<Ask> = found.map(|site| ask(site, self.today)).collect();
+        let mut sets = requirement_sets(&asks);
+        let all = self.inventory.sites();
+        if sites.len() < all.len() {
+            let everybody: Vec<Ask> = all.iter().map(|site| ask(site, self.today)).collect();
+            let everybody = requirement_sets(&everybody).into_iter();
+            let mut peers: BTreeMap<RequirementSet, BTreeSet<SiteName>> =
+                everybody.map(|asked| (asked.set, asked.peers)).collect();
+            for set in &mut sets {
+                set.peers = peers.remove(&set.set).unwrap_or_default();
+            }
+        }
         for set in &mut sets {
             let found = set.sites.iter().filter_map(|name| self.inventory.site(name.as_str()));
             for hold in found.flat_map(|site| site.holds.values()) {
@@ -293,66 +280,11 @@ impl Fleet {
     pub fn features_of(&self, site: &Site) -> BTreeSet<FeatureName> {
         let wants = site.wants.iter().map(|want| want.feature.clone());
         let locked = self.lock.as_ref().and_then(|lock| {
-            let asked = requirement_sets(&[ask(site, None)]).into_iter().next()?;
+            let asked = requirement_sets(&[ask(site, self.today)]).into_iter().next()?;
             lock.sets.get(&asked.set)
         });
         let locked = locked.into_iter().flat_map(|locked| locked.gets.keys().cloned());
         wants.chain(locked).collect()
-    }
-
-    fn never_locked(&self) -> Problem {
-        let name = self.lock_name();
-        Problem::new(format!("there is no {name}, and only what is locked may be deployed"))
-            .hint("write it with `fleetctl lock` and commit it; or take the newest versions that fit with --no-locked")
-    }
-
-    fn not_locked(&self, asked: &AskedSet) -> Problem {
-        let name = self.lock_name();
-        let asks = if asked.sites.len() == 1 { "asks" } else { "ask" };
-        let sites = listed(&asked.sites, 60);
-        let mut message = format!("{name} does not have what {sites} {asks} for:");
-        let mut place: Option<&Position> = None;
-        for (feature, requirements) in &asked.asked {
-            for (requirement, askers) in requirements {
-                for (through, at) in askers {
-                    message.push_str(&format!("\n    {feature} {requirement}  {through}, {at}"));
-                    place = place.max(Some(at));
-                }
-            }
-        }
-        for (feature, at) in &asked.opt_outs {
-            message.push_str(&format!("\n    no {feature}  {at}"));
-        }
-        for (feature, (at, _)) in &asked.holds {
-            let version = asked.set.holds.get(feature).map(ToString::to_string);
-            let version = version.unwrap_or_default();
-            message.push_str(&format!("\n    {feature} held at {version}  {at}"));
-        }
-        if let Some(platform) = asked.set.platform {
-            message.push_str(&format!("\n    for the platform {platform}"));
-        }
-        let problem = match place {
-            Some(at) => Problem::at(at, message),
-            None => Problem::new(message),
-        };
-        problem.hint(format!("run `fleetctl lock`, look at what it changes, and commit {name}"))
-    }
-
-    /// What to say of a version whose content is not what was chosen.
-    pub(super) fn replaced(
-        &self,
-        feature: &FeatureName,
-        version: &Version,
-        chosen: Digest,
-        found: Digest,
-    ) -> Problem {
-        let by = if self.lock.is_some() { self.lock_name() } else { "what was chosen".to_owned() };
-        let message = format!(
-            "{feature} {version} in the registry is not the one of {by}\n    {by}: {chosen}\n    registry: {found}"
-        );
-        Problem::new(message).hint(
-            "published versions never change: find out who replaced it, or, if the new content is meant, publish it as a new version",
-        )
     }
 
     /// The lock's file name.
@@ -362,40 +294,7 @@ impl Fleet {
     }
 }
 
-/// What to say of an update of a feature that no site has.
-fn no_site_has(
-    feature: &FeatureName,
-    known: &BTreeSet<&FeatureName>,
-    catalog: &Catalog,
-) -> Problem {
-    let problem = Problem::new(format!("--update {feature}: no site has it"));
-    if catalog.contains_key(feature) {
-        return problem.hint(
-            "it is published, and nobody wants it: give it to a group or a site under `features`",
-        );
-    }
-    let near = problem.suggest(feature.as_str(), known.iter().map(|known| known.as_str()));
-    if near.hint.is_some() || known.is_empty() {
-        return near;
-    }
-    let names: Vec<&str> = known.iter().take(SHOWN).map(|known| known.as_str()).collect();
-    let more = if known.len() > SHOWN { ", … (all: fleetctl feature list)" } else { "" };
-    near.hint(format!("sites have {}{more}", names.join(", ")))
-}
-
-/// "published of popup: 1.0.0, 2.1.0": the newest few.
-fn newest_of(feature: &FeatureName, published: &BTreeMap<Version, Published>) -> String {
-    let newest = published.iter().rev().take(SHOWN).map(|(version, found)| match found.yanked {
-        Some(_) => format!("{version} (yanked)"),
-        None => version.to_string(),
-    });
-    let mut newest: Vec<String> = newest.collect();
-    newest.reverse();
-    let older = if published.len() > SHOWN { "…, " } else { "" };
-    format!("published of {feature}: {older}{}", newest.join(", "))
-}
-
-fn ask(site: &Site, today: Option<Date>) -> Ask {
+fn ask(site: &Site, today: Date) -> Ask {
     let wants = site.wants.iter().map(|want| feature::Want {
         feature: want.feature.clone(),
         requirement: want.requirement.clone(),
@@ -411,8 +310,8 @@ fn ask(site: &Site, today: Option<Date>) -> Ask {
     let opt_outs = site.opt_outs.iter().filter(|out| !is_wanted(&out.feature));
     let holds = site.holds.values().map(|hold| feature::Hold {
         feature: hold.feature.clone(),
-        version: hold.version.clone(),
-        is_over: today.is_some_and(|today| hold.ended(today).is_some()),
+        held: feature::Held { version: hold.version.clone(), until: hold.until },
+        is_over: hold.ended(today).is_some(),
         at: hold.from.at.clone(),
     });
     Ask {

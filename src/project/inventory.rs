@@ -114,7 +114,7 @@ impl Project {
     }
 
     fn place(&self, environment: &Environment) -> Place {
-        if !self.around.inventories.is_empty() {
+        if self.is_inventory_given() {
             let hint =
                 "-i takes a path, relative to where you are, or hosts with commas: -i a.example,"
                     .to_owned();

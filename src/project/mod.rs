@@ -49,6 +49,12 @@ pub struct Project {
 }
 
 impl Project {
+    /// Whether `-i` named an inventory in place of the project's.
+    #[must_use]
+    pub const fn is_inventory_given(&self) -> bool {
+        !self.around.inventories.is_empty()
+    }
+
     /// Opens the project in `directory` (`--project`), or the one around the working directory.
     ///
     /// # Errors

@@ -126,8 +126,9 @@ fn what_is_published_is_whole_and_the_sources_are_its_newest_versions() {
 fn the_lock_is_what_the_inventory_and_the_registry_make_of_it() {
     // A day before the end of the hold in it, whatever today is.
     let day = jiff::civil::date(2026, 1, 1);
-    let fleet = pipeline::load(project(), None, &[]).unwrap();
-    let resolution = fleet.relock(day, &[], &fleet.registry.catalog().unwrap()).unwrap();
+    let mut fleet = pipeline::load(project(), None, &[]).unwrap();
+    fleet.today = day;
+    let resolution = fleet.relock(&[], &fleet.registry.catalog().unwrap()).unwrap();
     let text = fs::read_to_string(project().root.join("fleet.lock")).unwrap();
     assert_eq!(Lock::of(&resolution).to_string(), text, "run: fleetctl lock");
     let sites: usize = resolution.sets.iter().map(|solved| solved.asked.sites.len()).sum();

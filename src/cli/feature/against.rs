@@ -2,6 +2,7 @@
 
 use semver::Version;
 
+use super::Prospect;
 use crate::{
     feature::{Against, Solved},
     inventory::Hold,
@@ -10,16 +11,14 @@ use crate::{
 
 /// A version that was not chosen, and for whom.
 pub struct Doubt<'a> {
+    /// What locks would bring.
+    pub prospect: &'a Prospect<'a>,
     /// The sites, and what they have.
     pub solved: &'a Solved,
     /// The feature.
     pub feature: &'a FeatureName,
     /// The version.
     pub version: &'a Version,
-    /// Whether it is the newest that could be had.
-    pub is_best: bool,
-    /// Whether there is a lock.
-    pub has_lock: bool,
 }
 
 impl Doubt<'_> {
@@ -38,20 +37,23 @@ impl Doubt<'_> {
             }
             Against::PreRelease => "a pre-release: nobody asks for it by name".to_owned(),
             Against::Impossible(facts) if facts.is_empty() => {
-                let Self { feature, version, .. } = self;
-                format!(
-                    "it does not go with the others; to see why: fleetctl lock --check --update {feature}@{version}"
-                )
+                format!("it does not go with the others; to see why: {}", self.check())
             }
             Against::Impossible(facts) => facts.join("; "),
             Against::Possible(others) => self.possible(others),
         }
     }
 
+    fn check(&self) -> String {
+        let words = format!("lock --check --update {}@{}", self.feature, self.version);
+        self.prospect.fleet.command(&words)
+    }
+
     fn possible(&self, others: &[(FeatureName, Option<Version>)]) -> String {
-        let Self { feature, version, .. } = self;
-        let to = if self.is_best { String::new() } else { format!("@{version}") };
-        let update = format!("fleetctl lock --update {feature}{to}");
+        let Self { prospect, solved, feature, version } = self;
+        let Some(update) = prospect.command(solved, feature, version) else {
+            return format!("the lock; other sites are in the way of moving it: {}", self.check());
+        };
         let moves: Vec<String> = others
             .iter()
             .map(|(name, to)| {
@@ -64,7 +66,7 @@ impl Doubt<'_> {
             })
             .collect();
         let moves = moves.join(", ");
-        match (self.has_lock, moves.is_empty()) {
+        match (prospect.fleet.lock.is_some(), moves.is_empty()) {
             (true, true) => format!("the lock; to move it: {update}"),
             (true, false) => format!("the lock; to move it: {update} (with it: {moves})"),
             (false, true) => format!("to have it: {update}"),

@@ -21,9 +21,9 @@ pub struct Reason {
     ended: Option<Date>,
 }
 
-/// Everybody who asked for `feature` in this set, and the hold that keeps it or should.
-pub fn reasons(fleet: &Fleet, solved: &Solved, feature: &FeatureName, today: Date) -> Vec<Reason> {
-    let ended = fleet.hold_ended(solved, feature, today);
+/// Everybody who asked for `feature` in this set, and the hold that keeps it.
+pub fn reasons(fleet: &Fleet, solved: &Solved, feature: &FeatureName) -> Vec<Reason> {
+    let ended = fleet.hold_ended(solved, feature);
     let mut reasons = Vec::new();
     for (requirement, askers) in solved.asked.asked.get(feature).into_iter().flatten() {
         for (through, at) in askers {
@@ -44,6 +44,12 @@ pub fn reasons(fleet: &Fleet, solved: &Solved, feature: &FeatureName, today: Dat
         });
         reasons.extend(each);
     }
+    let held = solved.asked.set.holds.get(feature);
+    if let Some((held, day)) = held.zip(ended).filter(|_| !is_held(solved, feature)) {
+        let at = solved.asked.holds.get(feature).map(|(at, _)| at.clone());
+        let what = held.version.to_string();
+        reasons.push(Reason { kind: "hold", name: None, what, at, remark: None, ended: Some(day) });
+    }
     if let Some(chosen) = solved.gets.get(feature).filter(|chosen| chosen.held) {
         let at = solved.asked.holds.get(feature).map(|(at, _)| at.clone());
         let what = chosen.version.to_string();
@@ -57,12 +63,11 @@ pub fn reasons(fleet: &Fleet, solved: &Solved, feature: &FeatureName, today: Dat
         };
         reasons.push(Reason { kind: "hold", name: None, what, at, remark, ended });
     }
-    if let Some(hold) = fleet.hold_renewed(solved, feature, today) {
-        let (what, at) = (hold.version.to_string(), Some(hold.from.at.clone()));
-        let remark = Some("; the next `fleetctl lock` goes by it".to_owned());
-        reasons.push(Reason { kind: "hold", name: None, what, at, remark, ended: None });
-    }
     reasons
+}
+
+fn is_held(solved: &Solved, feature: &FeatureName) -> bool {
+    solved.gets.get(feature).is_some_and(|chosen| chosen.held)
 }
 
 impl Reason {

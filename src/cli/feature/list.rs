@@ -9,10 +9,10 @@ use crate::{
     cli::{Door, Failure, Outcome, exit},
     feature::Catalog,
     model::{FeatureName, Problem, Problems, SiteName},
-    pipeline::{self, LoadError, Resolved},
+    pipeline::{self, Resolved},
     project::Project,
     registry::{RegistryError, read_source},
-    report::{Line, Table, Tone},
+    report::{Line, Table, Tone, plural},
 };
 
 /// What is published, what is in the project, and what waits to be published.
@@ -62,8 +62,9 @@ pub fn run(args: &Args, door: &Door) -> Outcome {
         rows.extend(rows_of(name, &catalog, drafts.get(name), &usage, args.name.is_some()));
     }
     if door.screen.is_json() {
-        let rows: Vec<Value> = rows.iter().map(to_json).collect();
-        let unknown: Vec<&str> = usage.unknown.iter().map(String::as_str).collect();
+        let is_known = usage.unknown.is_empty();
+        let rows: Vec<Value> = rows.iter().map(|row| to_json(row, is_known)).collect();
+        let unknown: Vec<&String> = usage.unknown.iter().chain(&usage.conflict).collect();
         door.screen.json(&json!({ "schema": 1, "features": rows, "sites_unknown": unknown }))?;
         return Ok(exit::DONE);
     }
@@ -98,9 +99,20 @@ pub fn run(args: &Args, door: &Door) -> Outcome {
         let line = Line::of(Tone::Warn, "?: which sites get what cannot be told: ");
         door.screen.say(&[line.add(Tone::Plain, why)])?;
     }
+    for why in &usage.conflict {
+        let count = plural(usage.left_out, "site");
+        let line = Line::of(Tone::Warn, &format!("without {count} in conflict: "));
+        door.screen.say(&[line.add(Tone::Plain, why)])?;
+    }
     if !left_out.is_empty() {
+        // What was locked for sites that are not counted may be among them.
+        let whose = if usage.unknown.is_empty() && usage.conflict.is_empty() {
+            " that no site has"
+        } else {
+            ""
+        };
         let text = format!(
-            "older versions that no site has are not shown: {}; all of one: fleetctl feature list FEATURE",
+            "older versions{whose} are not shown: {}; all of one: fleetctl feature list FEATURE",
             left_out.join(", ")
         );
         door.screen.note(&Line::of(Tone::Dim, &text))?;
@@ -208,6 +220,9 @@ struct Usage {
     has: BTreeMap<FeatureName, BTreeMap<Version, usize>>,
     /// Why it is not known which versions sites have; empty where it is.
     unknown: Vec<String>,
+    /// Why some sites are not counted, and how many.
+    conflict: Vec<String>,
+    left_out: usize,
 }
 
 impl Usage {
@@ -229,14 +244,19 @@ impl Usage {
             }
         }
         let names: Vec<SiteName> = sites.iter().map(|site| site.name.clone()).collect();
-        let resolved = fleet.resolve(&names).unwrap_or_else(|why| {
-            let LoadError::Wrong(problems) = &why else {
+        let resolved = match fleet.resolve_most(&names) {
+            Ok((resolved, conflict)) => {
+                let counted = resolved.resolution.choice();
+                let wanting = sites.iter().filter(|site| !site.wants.is_empty());
+                usage.left_out = wanting.filter(|site| !counted.contains_key(&site.name)).count();
+                usage.conflict = in_short(&conflict, &fleet.command("lock --check"));
+                resolved
+            }
+            Err(why) => {
                 usage.unknown = vec![why.to_string()];
-                return Resolved::default();
-            };
-            usage.unknown = in_short(problems, "fleetctl lock --check");
-            Resolved::default()
-        });
+                Resolved::default()
+            }
+        };
         for solved in resolved.resolution.sets {
             for (feature, chosen) in solved.gets {
                 let versions = usage.has.entry(feature).or_default();
@@ -251,13 +271,13 @@ impl Usage {
     }
 }
 
-fn to_json(row: &Row) -> Value {
+fn to_json(row: &Row, is_known: bool) -> Value {
     json!({
         "feature": row.feature,
         "version": row.version,
         "digest": row.digest,
         "state": row.state.1,
-        "sites": row.sites,
+        "sites": is_known.then_some(row.sites),
         "older": row.older,
     })
 }

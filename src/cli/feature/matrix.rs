@@ -73,8 +73,9 @@ pub fn run(args: &Args, door: &Door) -> Outcome {
     door.screen.first_fitting(&[table])?;
     let is_mixed = cells.values().flat_map(BTreeMap::values).any(|cell| cell.len() > 1);
     let count = if is_mixed { "; in brackets: how many sites have that one" } else { "" };
+    let left_out = if conflict.0.is_empty() { "" } else { "; sites in conflict are left out" };
     let legend = format!(
-        "a cell: the version of that feature at the row's sites; empty: not wanted there{count}"
+        "a cell: the version of that feature at the row's sites; empty: not wanted there{count}{left_out}"
     );
     door.screen.note(&Line::of(Tone::Dim, &legend))?;
     super::resolve::tell_source(door, &fleet, &resolved)?;

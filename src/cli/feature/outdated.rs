@@ -9,10 +9,11 @@ use jiff::civil::Date;
 use semver::Version;
 use serde_json::{Value, json};
 
+use super::prospect::{Next, Prospect, costs_said};
 use crate::{
     cli::{Door, Outcome, exit, flags::HostFlags, visit},
-    feature::{Against, Catalog, Choice, Chosen, Resolution, Solved, Trials, Update},
-    model::{FeatureName, Problem, Problems, SiteName},
+    feature::{Against, Lock, Resolution, Solved, Trials, Update},
+    model::{FeatureName, Problem, SiteName},
     pipeline::{Fleet, LoadError},
     report::{Line, Table, Tone},
 };
@@ -26,8 +27,7 @@ pub struct Args {}
 struct Row {
     feature: FeatureName,
     has: Version,
-    /// What a plain `lock` brings, where that is another one.
-    next: Option<Version>,
+    next: Coming,
     /// The newest that everybody's requirements allow, once everything may move.
     fits: Version,
     newest: Version,
@@ -38,17 +38,25 @@ struct Row {
     is_yanked: bool,
     /// Whether an update of this feature alone brings what fits.
     is_alone: bool,
-    /// What such an update takes back to older versions.
+    /// What the update takes back to older versions.
     costs: Vec<(FeatureName, Version)>,
     /// What keeps newer ones from fitting, where none fits that is free to move.
     obstacle: Option<Obstacle>,
+}
+
+/// What a plain `lock` makes of a version.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Coming {
+    Same,
+    To(Version),
+    Gone,
 }
 
 impl Row {
     /// Whether there is something to do, and not only something to know.
     fn is_pending(&self) -> bool {
         let is_better = self.fits > self.has || self.is_yanked && self.fits != self.has;
-        self.next.is_some() || is_better
+        self.next != Coming::Same || is_better
     }
 }
 
@@ -96,15 +104,12 @@ pub fn run(_: &Args, door: &Door) -> Outcome {
         fleet.inventory.sites().iter().map(|site| site.name.clone()).collect();
     // What some cannot have keeps nobody from being told about the others.
     let (resolved, mut conflict) = fleet.resolve_most(&sites)?;
-    let compared = Compared::of(&fleet, &mut conflict)?;
-    let mut rows: BTreeMap<Row, BTreeSet<SiteName>> = BTreeMap::new();
-    for solved in &resolved.resolution.sets {
-        for (feature, chosen) in &solved.gets {
-            if let Some(row) = compared.row(solved, feature, chosen) {
-                rows.entry(row).or_default().extend(solved.asked.sites.iter().cloned());
-            }
-        }
-    }
+    let catalog = fleet.registry.catalog()?;
+    let prospect = Prospect::new(&fleet, &catalog);
+    let refused = prospect.plain().1.0.iter();
+    let more: Vec<Problem> = refused.filter(|one| !conflict.0.contains(one)).cloned().collect();
+    conflict.0.extend(more);
+    let rows = rows(&resolved.resolution, &prospect)?;
     let is_pending = rows.keys().any(Row::is_pending);
     if door.screen.is_json() {
         conflict.or(())?;
@@ -112,9 +117,9 @@ pub fn run(_: &Args, door: &Door) -> Outcome {
         door.screen.json(&json!({ "schema": 1, "outdated": rows }))?;
     } else {
         if !rows.is_empty() {
-            tell(&rows, door)?;
+            tell(&rows, &fleet, door)?;
         } else if conflict.0.is_empty() {
-            let text = "every site has the newest published version of all its features";
+            let text = "every site has the newest version of all its features that is neither yanked nor a pre-release";
             door.screen.show([&Line::of(Tone::Good, text)])?;
         }
         conflict.or(())?;
@@ -122,92 +127,101 @@ pub fn run(_: &Args, door: &Door) -> Outcome {
     Ok(if is_pending { exit::PENDING } else { exit::DONE })
 }
 
-/// What there is besides what the sites have.
-struct Compared<'a> {
-    fleet: &'a Fleet,
-    catalog: Catalog,
-    today: Date,
-    /// What a plain `lock` would choose.
-    next: Choice,
-    /// What `lock --update` would choose, and the same by site.
-    free: (Resolution, Choice),
-    /// What an update of one feature would choose.
-    alone: BTreeMap<FeatureName, Choice>,
-}
+type Rows = BTreeMap<Row, BTreeSet<SiteName>>;
 
-impl<'a> Compared<'a> {
-    fn of(fleet: &'a Fleet, conflict: &mut Problems) -> Result<Self, LoadError> {
-        let today = jiff::Zoned::now().date();
-        let catalog = fleet.registry.catalog()?;
-        let (next, refused) = fleet.relock_most(today, &[], &catalog)?;
-        let known = |problem: &Problem| conflict.0.contains(problem);
-        let more: Vec<Problem> = refused.0.into_iter().filter(|problem| !known(problem)).collect();
-        conflict.0.extend(more);
-        let everything = [Update { feature: None, requirement: None }];
-        let (free, _) = fleet.relock_most(today, &everything, &catalog)?;
-        let (next, by_site) = (next.choice(), free.choice());
-        let mut alone = BTreeMap::new();
-        for (site, gets) in &by_site {
-            let before = next.get(site);
-            let is_moved = |(name, to): &(&FeatureName, &Chosen)| {
-                before.is_none_or(|before| before.get(*name) != Some(to))
-            };
-            for (feature, _) in gets.iter().filter(is_moved) {
-                if alone.contains_key(feature) {
-                    continue;
+/// What there is to tell, feature by feature: an update of each is tried at most once.
+fn rows(resolution: &Resolution, prospect: &Prospect<'_>) -> Result<Rows, LoadError> {
+    let everything = [Update { feature: None, requirement: None }];
+    let (free, _) = prospect.fleet.relock_most(&everything, prospect.catalog)?;
+    let compared = Compared { prospect, free, trials: Trials::new(prospect.catalog, None) };
+    let locked = prospect.fleet.lock.as_ref().map(Lock::of_site).unwrap_or_default();
+    let mut rows = Rows::new();
+    let features: BTreeSet<&FeatureName> =
+        resolution.sets.iter().flat_map(|solved| solved.gets.keys()).collect();
+    for feature in features {
+        for solved in &resolution.sets {
+            let Some(chosen) = solved.gets.get(feature) else { continue };
+            // What was locked for a site counts, whatever it asks for by now.
+            let mut having: BTreeMap<&Version, BTreeSet<SiteName>> = BTreeMap::new();
+            for site in &solved.asked.sites {
+                let before = locked.get(site).and_then(|(_, before)| before.gets.get(feature));
+                let has = before.unwrap_or(&chosen.version);
+                having.entry(has).or_default().insert(site.clone());
+            }
+            for (has, sites) in having {
+                if let Some(row) = compared.row(solved, feature, has) {
+                    rows.entry(row).or_default().extend(sites);
                 }
-                let update = [Update { feature: Some(feature.clone()), requirement: None }];
-                // What cannot move alone, because then nobody has it, may move with others.
-                let found = fleet.relock_most(today, &update, &catalog);
-                alone.insert(feature.clone(), found.unwrap_or_default().0.choice());
             }
         }
-        Ok(Self { fleet, catalog, today, next, free: (free, by_site), alone })
     }
+    Ok(rows)
+}
 
-    fn row(&self, solved: &Solved, feature: &FeatureName, chosen: &Chosen) -> Option<Row> {
-        let site = solved.asked.sites.first()?;
-        let same = |choice: &Choice| Some(choice.get(site)?.get(feature)?.version.clone());
-        let has = chosen.version.clone();
-        let next = same(&self.next).filter(|next| *next != has);
-        let fits = same(&self.free.1).or_else(|| next.clone()).unwrap_or_else(|| has.clone());
-        let published = self.catalog.get(feature).into_iter().flatten();
-        let mut usable =
-            published.filter(|(version, found)| found.yanked.is_none() && version.pre.is_empty());
+/// What there is besides what the sites have.
+struct Compared<'a> {
+    prospect: &'a Prospect<'a>,
+    /// What `lock --update` would choose.
+    free: Resolution,
+    trials: Trials<'a>,
+}
+
+impl Compared<'_> {
+    fn row(&self, solved: &Solved, feature: &FeatureName, has: &Version) -> Option<Row> {
+        let Self { prospect, free, trials } = self;
+        let free = free.of_set(&solved.asked.set);
+        let held = solved.gets.get(feature).is_some_and(|chosen| chosen.held);
+        let has = has.clone();
+        let next = match prospect.next_after(solved, feature, &has) {
+            Next::Same => Coming::Same,
+            Next::To(to) => Coming::To(to.version.clone()),
+            Next::Gone => Coming::Gone,
+        };
+        let published = prospect.catalog.get(feature);
+        let is_yanked = published.and_then(|all| all.get(&has)?.yanked.as_ref()).is_some();
+        let mut usable = published
+            .into_iter()
+            .flatten()
+            .filter(|(version, found)| found.yanked.is_none() && version.pre.is_empty());
         let newest = usable.next_back().map_or(&has, |(version, _)| version).clone();
-        let own = self.catalog.get(feature).and_then(|all| all.get(&has));
-        let is_yanked = own.is_some_and(|found| found.yanked.is_some());
-        if next.is_none() && fits == has && newest <= has && !is_yanked {
+        let version_in =
+            |found: &Solved| found.gets.get(feature).map(|chosen| chosen.version.clone());
+        let mut fits = free.and_then(version_in).unwrap_or_else(|| has.clone());
+        let (mut is_alone, mut costs) = (false, Vec::new());
+        if fits != has || is_yanked {
+            let update = prospect.update(feature);
+            let alone = update.as_deref().and_then(|all| all.of_set(&solved.asked.set));
+            let alone = alone.and_then(version_in);
+            // Everything together may find no way away from what was yanked, and one alone may.
+            if fits == has {
+                fits = alone.clone().unwrap_or(fits);
+            }
+            is_alone = alone.as_ref() == Some(&fits);
+            let update = update.filter(|_| is_alone);
+            costs = update.map(|all| prospect.costs(solved, feature, &all)).unwrap_or_default();
+        }
+        if next == Coming::Same && fits == has && newest <= has && !is_yanked {
             return None;
         }
-        let alone = self.alone.get(feature);
-        let after = alone.and_then(|choice| choice.get(site)).into_iter().flatten();
-        let costs = after.filter(|(name, to)| {
-            let before = solved.gets.get(*name).filter(|_| *name != feature);
-            before.is_some_and(|before| to.version < before.version)
-        });
-        let is_kept = fits == has && newest > has && !chosen.held;
-        let obstacle = || {
-            let free = self.free.0.of_site(site)?;
-            Obstacle::of(&Trials::new(&self.catalog, None), free, feature)
-        };
+        let is_kept = fits == has && newest > has && !held;
+        let ended = prospect.fleet.hold_ended(solved, feature);
         Some(Row {
-            hold_ended: self.fleet.hold_ended(solved, feature, self.today).filter(|_| chosen.held),
-            is_alone: alone.and_then(same).as_ref() == Some(&fits),
-            costs: costs.map(|(name, to)| (name.clone(), to.version.clone())).collect(),
-            obstacle: is_kept.then(obstacle).flatten(),
+            obstacle: free.filter(|_| is_kept).and_then(|free| Obstacle::of(trials, free, feature)),
+            hold_ended: ended.filter(|_| held),
             feature: feature.clone(),
-            held: chosen.held,
+            held,
             has,
             next,
             fits,
             newest,
             is_yanked,
+            is_alone,
+            costs,
         })
     }
 }
 
-fn tell(rows: &BTreeMap<Row, BTreeSet<SiteName>>, door: &Door) -> std::io::Result<()> {
+fn tell(rows: &Rows, fleet: &Fleet, door: &Door) -> std::io::Result<()> {
     let mut table = Table::new(&["FEATURE", "HAS", "FITS", "NEWEST", "SITES", "NEXT"]);
     for (row, sites) in rows {
         let has = if row.is_yanked { format!("{} !", row.has) } else { row.has.to_string() };
@@ -218,12 +232,12 @@ fn tell(rows: &BTreeMap<Row, BTreeSet<SiteName>>, door: &Door) -> std::io::Resul
             (Tone::Plain, row.fits.to_string()),
             (Tone::Plain, row.newest.to_string()),
             (Tone::Plain, sites.len().to_string()),
-            (tone, what_next(row, sites)),
+            (tone, what_next(row, sites, fleet)),
         ]);
     }
     door.screen.table(&table)?;
     let mut legend =
-        "HAS: chosen now; FITS: newest that requirements and holds allow; NEWEST: newest published"
+        "HAS: chosen now; FITS: newest that requirements and holds allow; NEWEST: newest published, neither yanked nor a pre-release"
             .to_owned();
     if rows.keys().any(|row| row.is_yanked) {
         legend.push_str("; !: was yanked");
@@ -232,52 +246,51 @@ fn tell(rows: &BTreeMap<Row, BTreeSet<SiteName>>, door: &Door) -> std::io::Resul
 }
 
 /// What to do about a row, or why there is nothing to do.
-fn what_next(row: &Row, sites: &BTreeSet<SiteName>) -> String {
+fn what_next(row: &Row, sites: &BTreeSet<SiteName>, fleet: &Fleet) -> String {
     let update = || {
         let name = if row.is_alone { format!(" {}", row.feature) } else { String::new() };
-        format!("fleetctl lock --update{name}")
+        let command = fleet.command(&format!("lock --update{name}"));
+        format!("{command}{}", costs_said(&row.costs))
     };
-    if let Some(next) = &row.next {
+    if row.next != Coming::Same {
         let ended = row.hold_ended.map(|day| format!("the hold ended on {day}"));
-        let brings = (*next != row.fits).then(|| format!("brings {next}"));
+        let brings = match &row.next {
+            Coming::To(next) => (*next != row.fits).then(|| format!("brings {next}")),
+            Coming::Same | Coming::Gone => Some("takes it away".to_owned()),
+        };
         let remark: Vec<String> = brings.into_iter().chain(ended).collect();
         let remark = remark.join("; ");
         let gap = if remark.is_empty() { String::new() } else { format!(" ({remark})") };
-        return format!("fleetctl lock{gap}");
+        return format!("{}{gap}", fleet.command("lock"));
     }
     match row.fits.cmp(&row.has) {
         _ if row.held => "held".to_owned(),
-        Ordering::Greater if row.is_alone && !row.costs.is_empty() => {
-            let each = row.costs.iter().map(|(name, to)| format!("{name} back to {to}"));
-            format!("{} (with it {})", update(), each.collect::<Vec<_>>().join(", "))
-        }
         Ordering::Greater => update(),
-        Ordering::Less if row.is_yanked => format!("{} (to an older one)", update()),
-        Ordering::Less if !row.has.pre.is_empty() => {
-            format!("a pre-release; back to {}: {}", row.fits, update())
-        }
+        Ordering::Less if row.is_yanked => format!("to an older one: {}", update()),
         Ordering::Less => "nothing newer to have".to_owned(),
-        Ordering::Equal => kept_by(row, sites),
+        Ordering::Equal => kept_by(row, sites, fleet),
     }
 }
 
 /// Why there is nothing to do about a row.
-fn kept_by(row: &Row, sites: &BTreeSet<SiteName>) -> String {
+fn kept_by(row: &Row, sites: &BTreeSet<SiteName>, fleet: &Fleet) -> String {
     match row.obstacle {
         None => "nothing newer to have".to_owned(),
         Some(Obstacle::Requirements) => "requirements allow no newer one".to_owned(),
         Some(Obstacle::Platform) => "newer ones are for other platforms".to_owned(),
         Some(Obstacle::Others) => {
             let site = sites.first().map_or("SITE", SiteName::as_str);
-            format!("others keep it back: fleetctl feature why {site} {}", row.feature)
+            let why = fleet.command(&format!("feature why {site} {}", row.feature));
+            format!("others keep it back: {why}")
         }
     }
 }
 
 fn to_json(row: &Row, sites: &BTreeSet<SiteName>) -> Value {
+    let next = if let Coming::To(next) = &row.next { Some(next) } else { None };
     json!({
         "feature": row.feature, "has": row.has, "fits": row.fits, "newest": row.newest,
-        "next": row.next, "held": row.held, "yanked": row.is_yanked, "hold_ended": row.hold_ended.map(|day| day.to_string()),
+        "next": next, "gone": row.next == Coming::Gone, "held": row.held, "yanked": row.is_yanked, "hold_ended": row.hold_ended.map(|day| day.to_string()),
         "kept_by": row.obstacle.map(Obstacle::as_str), "sites": sites,
     })
 }

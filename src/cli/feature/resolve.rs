@@ -58,11 +58,11 @@ pub fn run(args: &Args, door: &Door) -> Outcome {
 /// # Errors
 /// That.
 pub fn tell_rest(door: &Door, fleet: &Fleet, resolved: &Resolved, conflict: Problems) -> Outcome {
-    if conflict.0.is_empty() && !resolved.is_locked() {
+    if conflict.0.is_empty() && !resolved.behind.is_empty() {
         let catalog = fleet.registry.catalog().map_err(LoadError::from)?;
-        let next = fleet.relock(jiff::Zoned::now().date(), &[], &catalog);
+        let next = fleet.relock(&[], &catalog);
         if let Err(LoadError::Wrong(problems)) = next {
-            tell_refusal(door, &problems)?;
+            tell_refusal(door, fleet, &problems)?;
         }
     }
     conflict.or(exit::DONE).map_err(Failure::from)
@@ -74,8 +74,9 @@ pub fn tell_source(door: &Door, fleet: &Fleet, resolved: &Resolved) -> Result<()
     let text = match fleet.lock {
         Some(_) if resolved.is_locked() => format!("from {}", fleet.lock_name()),
         Some(_) => format!(
-            "from {} where it has an answer, else what the next `fleetctl lock` would choose",
-            fleet.lock_name()
+            "from {} where it has an answer, else what the next `{}` would choose",
+            fleet.lock_name(),
+            fleet.command("lock")
         ),
         None => format!(
             "there is no {}: these are the newest versions that fit today",
@@ -87,10 +88,11 @@ pub fn tell_source(door: &Door, fleet: &Fleet, resolved: &Resolved) -> Result<()
 
 /// Says what keeps `fleetctl lock` from going through: what was worked out for some sites is locked
 /// for none while others are in conflict.
-pub fn tell_refusal(door: &Door, problems: &Problems) -> Result<(), Failure> {
-    for why in in_short(problems, "fleetctl lock --check") {
+pub fn tell_refusal(door: &Door, fleet: &Fleet, problems: &Problems) -> Result<(), Failure> {
+    for why in in_short(problems, &fleet.command("lock --check")) {
         let line = Line::of(Tone::Warn, "note: ");
-        let text = format!("`fleetctl lock` will be refused until this is mended: {why}");
+        let text =
+            format!("`{}` will be refused until this is mended: {why}", fleet.command("lock"));
         door.screen.say(&[line.add(Tone::Plain, &text)])?;
     }
     Ok(())
@@ -103,9 +105,8 @@ fn set_lines(fleet: &Fleet, solved: &Solved, columns: usize) -> Vec<Line> {
         head = head.add(Tone::Dim, &format!("  {kind}"));
     }
     let mut lines = vec![head];
-    let today = jiff::Zoned::now().date();
     for (feature, chosen) in &solved.gets {
-        let ended = fleet.hold_ended(solved, feature, today);
+        let ended = fleet.hold_ended(solved, feature);
         let pin = match (chosen.held, ended) {
             (false, _) => "",
             (true, None) => " (held)",
@@ -114,7 +115,7 @@ fn set_lines(fleet: &Fleet, solved: &Solved, columns: usize) -> Vec<Line> {
         let line =
             Line::of(Tone::Plain, "  ").add(Tone::Good, &format!("{feature} {}", chosen.version));
         lines.push(line.add(Tone::Warn, pin));
-        for reason in reasons(fleet, solved, feature, today) {
+        for reason in reasons(fleet, solved, feature) {
             let line = Line::of(Tone::Plain, &format!("    {}", reason.said()));
             lines.push(line.add(Tone::Dim, &reason.place()));
         }
@@ -131,7 +132,6 @@ fn kind(asked: &AskedSet) -> Option<String> {
 }
 
 fn to_json(fleet: &Fleet, resolved: &Resolved, sites: &[SiteName]) -> Value {
-    let today = jiff::Zoned::now().date();
     let each: Vec<Value> = sites
         .iter()
         .map(|site| {
@@ -142,7 +142,7 @@ fn to_json(fleet: &Fleet, resolved: &Resolved, sites: &[SiteName]) -> Value {
                 .gets
                 .iter()
                 .map(|(feature, chosen)| {
-                    let because: Vec<Value> = reasons(fleet, solved, feature, today)
+                    let because: Vec<Value> = reasons(fleet, solved, feature)
                         .iter()
                         .map(super::because::Reason::to_json)
                         .collect();

@@ -2,23 +2,20 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::civil::Date;
 use semver::Version;
 
+use super::prospect::{Next, Prospect, costs_said};
 use crate::{
-    feature::{Catalog, Resolution, Solved, Update},
+    feature::{Resolution, Solved},
     model::{FeatureName, SiteName, listed},
-    pipeline::Fleet,
 };
 
-/// What is known when a way is looked for.
-pub struct Ways<'a> {
-    pub fleet: &'a Fleet,
-    pub catalog: &'a Catalog,
-    pub today: Date,
-}
+/// Columns for the names of sites.
+const NAMES: usize = 60;
 
-impl Ways<'_> {
+type Sites<'a> = BTreeSet<&'a SiteName>;
+
+impl Prospect<'_> {
     /// Versions that sites have though they should not be chosen any more, and their ways away.
     pub fn away(&self, resolution: &Resolution) -> Vec<String> {
         let mut kept: BTreeMap<(&FeatureName, &Version), (&str, Vec<&Solved>)> = BTreeMap::new();
@@ -34,47 +31,68 @@ impl Ways<'_> {
             }
         }
         let told = kept.into_iter().map(|((feature, version), (why, having))| {
-            let sites: BTreeSet<&SiteName> =
-                having.iter().flat_map(|set| &set.asked.sites).collect();
-            let verb = if sites.len() == 1 { "keeps" } else { "keep" };
-            let way = self.said(feature, version, &having);
-            let sites = listed(sites, 60);
+            let sites: Sites<'_> = having.iter().flat_map(|set| &set.asked.sites).collect();
+            let verb = if sites.len() == 1 { "has" } else { "have" };
+            let way = self.way(feature, version, &having);
+            let sites = listed(sites, NAMES);
             format!("{feature} {version} was yanked ({why}), and {sites} {verb} it; {way}")
         });
         told.collect()
     }
 
     /// What sites that have this version could do to have another one.
-    pub fn said(&self, feature: &FeatureName, version: &Version, having: &[&Solved]) -> String {
-        let free = having.iter().filter(|solved| !held(solved, feature));
-        let sites: BTreeSet<&SiteName> = free.flat_map(|solved| &solved.asked.sites).collect();
-        if sites.is_empty() {
-            return "it is held there; to move, lift the hold".to_owned();
+    pub fn way(&self, feature: &FeatureName, version: &Version, having: &[&Solved]) -> String {
+        let (update, lock) = (self.update(feature), self.fleet.command("lock"));
+        let mut ways: BTreeMap<String, Sites<'_>> = BTreeMap::new();
+        for solved in having {
+            let said = match self.next(solved, feature) {
+                Next::To(to) => format!("the next `{lock}` brings {}", to.version),
+                Next::Gone => format!("the next `{lock}` takes it away"),
+                Next::Same if self.is_held(solved, feature) => {
+                    "it is held there: to move, lift the hold".to_owned()
+                }
+                Next::Same => update.as_ref().map_or_else(
+                    || {
+                        let words = format!("lock --check --update {feature}");
+                        format!("to see what keeps it from moving: {}", self.fleet.command(&words))
+                    },
+                    |update| self.moved(feature, version, solved, update),
+                ),
+            };
+            ways.entry(said).or_default().extend(&solved.asked.sites);
         }
-        let update = Update { feature: Some(feature.clone()), requirement: None };
-        let Ok(next) = self.fleet.relock(self.today, &[update], self.catalog) else {
-            return format!(
-                "to see what keeps it from moving: fleetctl lock --check --update {feature}"
-            );
+        if ways.len() == 1 {
+            return ways.into_keys().collect();
+        }
+        let each = ways
+            .iter()
+            .map(|(said, sites)| format!("{}: {said}", listed(sites.iter().copied(), NAMES)));
+        each.collect::<Vec<_>>().join("; ")
+    }
+
+    fn moved(
+        &self,
+        feature: &FeatureName,
+        version: &Version,
+        solved: &Solved,
+        update: &Resolution,
+    ) -> String {
+        let next = update.of_set(&solved.asked.set);
+        let command = self.fleet.command(&format!("lock --update {feature}"));
+        let Some(to) = next.and_then(|next| next.gets.get(feature)).map(|to| &to.version) else {
+            return format!("an update takes it away: {command}");
         };
-        let found = next
-            .sets
-            .iter()
-            .filter(|solved| solved.asked.sites.iter().any(|site| sites.contains(site)));
-        let versions = found.filter_map(|solved| Some(&solved.gets.get(feature)?.version));
-        let others: BTreeSet<&Version> = versions.filter(|to| *to != version).collect();
-        let to: Vec<String> = others
-            .iter()
-            .rev()
-            .map(|to| if *to < version { format!("{to}, which is older") } else { to.to_string() })
-            .collect();
-        if to.is_empty() {
+        if to == version {
             return "no other published version will do; publish a newer one".to_owned();
         }
-        format!("to move to {}: fleetctl lock --update {feature}", to.join(" and "))
+        let older = if to < version { ", which is older" } else { "" };
+        let costs = costs_said(&self.costs(solved, feature, update));
+        format!("to move to {to}{older}: {command}{costs}")
     }
-}
 
-fn held(solved: &Solved, feature: &FeatureName) -> bool {
-    solved.gets.get(feature).is_some_and(|chosen| chosen.held)
+    /// Whether a hold keeps it that the next lock keeps to.
+    fn is_held(&self, solved: &Solved, feature: &FeatureName) -> bool {
+        let next = self.plain().0.of_set(&solved.asked.set).unwrap_or(solved);
+        next.gets.get(feature).is_some_and(|chosen| chosen.held)
+    }
 }

@@ -9,12 +9,11 @@ use serde_json::{Value, json};
 use super::{
     against::{Doubt, hold_said},
     because::{Reason, reasons},
-    next::Next,
-    way::Ways,
+    prospect::{Next, Prospect},
 };
 use crate::{
     cli::{Door, Failure, Outcome, exit, flags::HostFlags, inventory::find, visit},
-    feature::{Against, Catalog, Chosen, Solved, Trials},
+    feature::{Catalog, Chosen, Solved, Trials},
     inventory::{LayerName, Site},
     model::{FeatureName, Problem},
     pipeline::Fleet,
@@ -34,16 +33,13 @@ pub struct Args {
 struct Case<'a> {
     site: &'a Site,
     feature: &'a FeatureName,
-    fleet: &'a Fleet,
-    catalog: &'a Catalog,
+    prospect: &'a Prospect<'a>,
     /// What the site has, or would get where that is not locked.
     solved: &'a Solved,
     chosen: &'a Chosen,
     /// When the hold ended that is still locked.
     ended: Option<Date>,
-    next: &'a Next,
     is_locked: bool,
-    today: Date,
 }
 
 /// Explains.
@@ -57,20 +53,15 @@ pub fn run(args: &Args, door: &Door) -> Outcome {
     let Some((solved, chosen)) = solved.and_then(|set| Some((set, set.gets.get(&feature)?))) else {
         return absent(site, &feature, &fleet, door);
     };
-    let today = jiff::Zoned::now().date();
-    let ended = fleet.hold_ended(solved, &feature, today).filter(|_| chosen.held);
-    let next = Next::of(&fleet, &catalog, site, &feature, today)?;
+    let prospect = Prospect::new(&fleet, &catalog);
     let case = Case {
         site,
         feature: &feature,
-        fleet: &fleet,
-        catalog: &catalog,
+        prospect: &prospect,
         solved,
         chosen,
-        ended,
-        next: &next,
-        is_locked: resolved.is_locked(),
-        today,
+        ended: fleet.hold_ended(solved, &feature).filter(|_| chosen.held),
+        is_locked: fleet.lock.is_some() && resolved.is_locked(),
     };
     if door.screen.is_json() {
         door.screen.json(&case.to_json())?;
@@ -78,15 +69,19 @@ pub fn run(args: &Args, door: &Door) -> Outcome {
     }
     door.screen.show(&case.lines())?;
     super::resolve::tell_source(door, &fleet, &resolved)?;
-    if let Next::Refused(problems) = &next {
-        super::resolve::tell_refusal(door, problems)?;
-    }
+    super::resolve::tell_refusal(door, &fleet, &prospect.plain().1)?;
     Ok(exit::DONE)
 }
 
 impl Case<'_> {
     fn yanked(&self) -> Option<&str> {
-        self.catalog.get(self.feature)?.get(&self.chosen.version)?.yanked.as_deref()
+        let published = self.prospect.catalog.get(self.feature)?.get(&self.chosen.version)?;
+        published.yanked.as_deref()
+    }
+
+    /// What was locked for the site, whatever it asks for now.
+    fn before(&self) -> Option<&Version> {
+        self.prospect.fleet.lock.as_ref()?.gets_of(&self.site.name)?.get(self.feature)
     }
 
     fn is_unnamed_pre_release(&self) -> bool {
@@ -96,59 +91,80 @@ impl Case<'_> {
         !self.chosen.version.pre.is_empty() && !self.chosen.held && !is_named()
     }
 
-    /// What a plain `lock` makes of it, where that is another version.
-    fn change(&self) -> Option<&Chosen> {
-        self.next.change(self.feature, &self.chosen.version)
+    /// What a plain `lock` makes of it: the version (`None` where it goes), and why; nothing where
+    /// it stays.
+    fn change(&self) -> Option<(Option<&Version>, Option<String>)> {
+        let to = match self.prospect.next(self.solved, self.feature) {
+            Next::Same => return None,
+            Next::To(to) => Some(&to.version),
+            Next::Gone => None,
+        };
+        Some((to, self.prospect.why(self.solved, self.feature)))
+    }
+
+    fn reasons(&self) -> Vec<Reason> {
+        reasons(self.prospect.fleet, self.solved, self.feature)
     }
 
     fn to_json(&self) -> Value {
         let newer: Vec<Value> = (self.newer().iter())
             .map(|(version, why)| json!({ "version": version, "why_not": why }))
             .collect();
-        let reasons = reasons(self.fleet, self.solved, self.feature, self.today);
+        let next = self.change().map(|(to, why)| json!({ "version": to, "why": why }));
         json!({
             "schema": 1, "site": self.site.name, "feature": self.feature,
             "version": self.chosen.version, "held": self.chosen.held,
             "hold_ended": self.ended.map(|day| day.to_string()), "yanked": self.yanked(),
-            "locked": self.fleet.lock.is_some() && self.is_locked,
-            "next": self.next.to_json(self.feature, &self.chosen.version),
-            "because": reasons.iter().map(Reason::to_json).collect::<Vec<_>>(), "newer": newer,
+            "locked": self.is_locked, "before": self.before(), "next": next,
+            "refused": !self.prospect.plain().1.0.is_empty(),
+            "because": self.reasons().iter().map(Reason::to_json).collect::<Vec<_>>(),
+            "newer": newer,
         })
     }
 
     fn lines(&self) -> Vec<Line> {
-        let Self { site, chosen, .. } = self;
-        let feature = self.feature;
-        let verb = if self.is_locked { " has " } else { " would get " };
+        let Self { site, feature, chosen, .. } = self;
+        let verb = match self.before() {
+            Some(before) if *before == chosen.version => format!(" has {feature} "),
+            Some(before) => format!(" has {feature} {before}, and would get "),
+            None if self.is_locked => format!(" has {feature} "),
+            None => format!(" would get {feature} "),
+        };
         let mut lines = vec![
             Line::of(Tone::Strong, site.name.as_str())
-                .add(Tone::Plain, verb)
-                .add(Tone::Good, &format!("{feature} {}", chosen.version)),
+                .add(Tone::Plain, &verb)
+                .add(Tone::Good, &chosen.version.to_string()),
         ];
-        for reason in reasons(self.fleet, self.solved, feature, self.today) {
+        for reason in self.reasons() {
             let line = Line::of(Tone::Plain, &format!("  {}", reason.said()));
             lines.push(line.add(Tone::Dim, &reason.place()));
         }
         if self.is_unnamed_pre_release() {
-            let text = "  a pre-release that nobody asks for by name: an update named it, and the lock keeps it";
+            let text = "  a pre-release that nobody asks for by name now: it was locked, and stays";
             lines.push(Line::of(Tone::Plain, text));
         }
         if let Some(why) = self.yanked() {
-            let ways = Ways { fleet: self.fleet, catalog: self.catalog, today: self.today };
-            let way = ways.said(feature, &chosen.version, &[self.solved]);
-            let text = format!("  it was yanked: {why}; who is locked to it keeps it; {way}");
+            let way = self.prospect.way(feature, &chosen.version, &[self.solved]);
+            let text = format!("  it was yanked: {why}; what is locked to it stays; {way}");
             lines.push(Line::of(Tone::Warn, &text));
         }
-        if let Some(to) = self.change() {
+        if let Some((to, why)) = self.change() {
             // That a hold has ended stands above.
-            let why = self.next.why().filter(|_| self.ended.is_none());
+            let why = why.filter(|_| self.ended.is_none());
             let why = why.map(|why| format!(": {why}")).unwrap_or_default();
-            let text = format!("  the next `fleetctl lock` brings {}{why}", to.version);
+            let what = to.map_or("takes it away".to_owned(), |to| format!("brings {to}"));
+            let lock = self.prospect.fleet.command("lock");
+            let text = format!("  the next `{lock}` {what}{why}");
             lines.push(Line::of(Tone::Warn, &text));
         }
+        lines.extend(self.told_newer());
+        lines
+    }
+
+    fn told_newer(&self) -> Vec<Line> {
         let newer = self.newer();
-        let is_published =
-            self.catalog.get(feature).is_some_and(|all| all.contains_key(&chosen.version));
+        let published = self.prospect.catalog.get(self.feature);
+        let is_published = published.is_some_and(|all| all.contains_key(&self.chosen.version));
         let newest = match (newer.is_empty(), is_published, self.yanked()) {
             (false, ..) => "why no newer one:",
             (true, false, _) => "  it is not in the registry any more, nor is a newer one",
@@ -156,58 +172,39 @@ impl Case<'_> {
             (true, _, None) => "  it is the newest version that is published",
         };
         let tone = if newer.is_empty() { Tone::Dim } else { Tone::Plain };
-        lines.push(Line::of(tone, newest));
         let widest = newer.iter().map(|(version, _)| version.to_string().len()).max().unwrap_or(0);
-        for (version, why) in &newer {
+        let rows = newer.iter().map(|(version, why)| {
             let line = Line::of(Tone::Strong, &format!("  {:widest$}  ", version.to_string()));
-            lines.push(line.add(Tone::Plain, why));
-        }
-        lines
+            line.add(Tone::Plain, why)
+        });
+        [Line::of(tone, newest)].into_iter().chain(rows).collect()
     }
 
     /// Newer versions, the newest first, each with what stands against it once the next lock has
-    /// done what it would do anyway.
+    /// done what it would do anyway. None where that takes the feature away.
     fn newer(&self) -> Vec<(Version, String)> {
         let (feature, has) = (self.feature, &self.chosen.version);
-        let trials = Trials::new(self.catalog, self.fleet.lock.as_ref());
-        let after = self.next.solved().filter(|next| next.gets.contains_key(feature));
-        let free;
-        let solved = match (after, self.ended) {
-            (Some(next), _) => next,
-            (None, None) => self.solved,
-            (None, Some(_)) => {
-                free = without_hold(self.solved, feature);
-                &free
-            }
+        let prospect = self.prospect;
+        let trials = Trials::new(prospect.catalog, prospect.fleet.lock.as_ref());
+        let comes = match prospect.next(self.solved, feature) {
+            Next::Same => None,
+            Next::To(to) => Some(&to.version),
+            Next::Gone => return Vec::new(),
         };
-        let chosen = solved.gets.get(feature);
-        let is_held = chosen.is_some_and(|chosen| chosen.held) && self.ended.is_none();
+        let solved = prospect.plain().0.of_set(&self.solved.asked.set).unwrap_or(self.solved);
+        let is_held = solved.gets.get(feature).is_some_and(|chosen| chosen.held);
         let hold = self.site.holds.get(feature).filter(|_| is_held);
-        let all: Vec<(&Version, Against)> =
-            trials.newer(solved, feature).filter(|(version, _)| *version > has).collect();
-        let best = all.iter().find(|(_, against)| matches!(against, Against::Possible(_)));
-        let best = best.map(|(version, _)| *version);
-        let has_lock = self.fleet.lock.is_some();
-        let each = all.iter().map(|(version, against)| {
-            let doubt =
-                Doubt { solved, feature, version, is_best: best == Some(*version), has_lock };
-            let said = hold.map_or_else(|| doubt.said(against), |hold| hold_said(hold));
-            ((*version).clone(), said)
+        let newer = trials.newer(solved, feature).filter(|(version, _)| *version > has);
+        let each = newer.map(|(version, against)| {
+            let doubt = Doubt { prospect, solved, feature, version };
+            let said = hold.map_or_else(|| doubt.said(&against), |hold| hold_said(hold));
+            (version.clone(), said)
         });
-        let comes = self.change().filter(|to| to.version > *has);
-        let comes =
-            comes.map(|to| (to.version.clone(), "the lock; to move it: fleetctl lock".to_owned()));
+        let comes = comes.filter(|to| *to > has);
+        let command = prospect.fleet.command("lock");
+        let comes = comes.map(|to| (to.clone(), format!("the lock; to move it: {command}")));
         each.chain(comes).collect()
     }
-}
-
-/// The answer as if nothing were held: what a hold that has ended still stands for.
-fn without_hold(solved: &Solved, feature: &FeatureName) -> Solved {
-    let mut free = solved.clone();
-    if let Some((_, is_over)) = free.asked.holds.get_mut(feature) {
-        *is_over = true;
-    }
-    free
 }
 
 /// A feature that somebody wants, published, or both.
@@ -247,14 +244,20 @@ fn absent(site: &Site, feature: &FeatureName, fleet: &Fleet, door: &Door) -> Out
             .collect();
         because.extend(groups.into_iter().map(|from| format!("it is wanted by {from}")));
     }
+    let before = fleet.lock.as_ref().and_then(|lock| lock.gets_of(&site.name)?.get(feature));
     if door.screen.is_json() {
         door.screen.json(&json!({
-            "schema": 1, "site": site.name, "feature": feature, "version": null, "because": because,
+            "schema": 1, "site": site.name, "feature": feature, "version": null, "before": before,
+            "because": because,
         }))?;
         return Ok(exit::DONE);
     }
     let head = Line::of(Tone::Strong, site.name.as_str());
-    let mut lines = vec![head.add(Tone::Plain, &format!(" does not have {feature}"))];
+    let what = match before {
+        Some(before) => format!(" has {feature} {before}, and would lose it"),
+        None => format!(" does not have {feature}"),
+    };
+    let mut lines = vec![head.add(Tone::Plain, &what)];
     lines.extend(because.iter().map(|text| Line::of(Tone::Plain, &format!("  {text}"))));
     door.screen.show(&lines)?;
     Ok(exit::DONE)

@@ -6,8 +6,8 @@ use semver::Version;
 
 use super::tell::Row;
 use crate::{
-    cli::feature::{Doubt, hold_said},
-    feature::{Against, Catalog, Moves, Resolution, Solved, Trials, Update},
+    cli::feature::{Doubt, Prospect, hold_said},
+    feature::{Against, Moves, Resolution, Solved, Trials, Update},
     model::{FeatureName, SiteName},
     pipeline::Fleet,
 };
@@ -21,10 +21,10 @@ pub fn stays(
     resolution: &Resolution,
     moves: &Moves,
     updates: &[Update],
-    catalog: &Catalog,
+    prospect: &Prospect<'_>,
 ) -> Vec<Row> {
     let mut found: BTreeMap<Stay, BTreeSet<SiteName>> = BTreeMap::new();
-    let trials = Trials::new(catalog, fleet.lock.as_ref());
+    let trials = Trials::new(prospect.catalog, fleet.lock.as_ref());
     for update in updates {
         let Some(feature) = &update.feature else { continue };
         let gone_on: BTreeSet<&SiteName> = (moves.moves.iter())
@@ -33,10 +33,13 @@ pub fn stays(
             .collect();
         for solved in &resolution.sets {
             let Some(chosen) = solved.gets.get(feature) else { continue };
-            if solved.asked.sites.iter().all(|site| gone_on.contains(site)) {
+            let mut left = solved.clone();
+            left.asked.sites.retain(|site| !gone_on.contains(site));
+            let solved = &left;
+            if solved.asked.sites.is_empty() {
                 continue;
             }
-            for (why, sites) in why(fleet, solved, feature, update, (catalog, &trials)) {
+            for (why, sites) in why(fleet, solved, feature, update, (prospect, &trials)) {
                 let stay = (feature.clone(), chosen.version.clone(), why);
                 found.entry(stay).or_default().extend(sites);
             }
@@ -54,7 +57,7 @@ fn why(
     solved: &Solved,
     feature: &FeatureName,
     update: &Update,
-    tools: (&Catalog, &Trials<'_>),
+    tools: (&Prospect<'_>, &Trials<'_>),
 ) -> BTreeMap<String, BTreeSet<SiteName>> {
     let all = &solved.asked.sites;
     let is_held = solved.gets.get(feature).is_some_and(|chosen| chosen.held);
@@ -75,7 +78,7 @@ fn free(
     solved: &Solved,
     feature: &FeatureName,
     update: &Update,
-    (catalog, trials): (&Catalog, &Trials<'_>),
+    (prospect, trials): (&Prospect<'_>, &Trials<'_>),
 ) -> String {
     let Some(chosen) = solved.gets.get(feature) else { return String::new() };
     let is_allowed = |version: &Version| {
@@ -86,7 +89,7 @@ fn free(
         !matches!(against, Against::Yanked(_) | Against::PreRelease | Against::Platforms(_))
     };
     let said = |version: &Version, against: &Against| {
-        Doubt { solved, feature, version, is_best: false, has_lock: true }.said(against)
+        Doubt { prospect, solved, feature, version }.said(against)
     };
     let mut newest = None;
     for (version, against) in trials.newer(solved, feature) {
@@ -99,10 +102,14 @@ fn free(
         }
         newest.get_or_insert((version, text));
     }
-    let yanked = catalog.get(feature).and_then(|all| all.get(&chosen.version)?.yanked.as_ref());
+    let yanked =
+        prospect.catalog.get(feature).and_then(|all| all.get(&chosen.version)?.yanked.as_ref());
     match (newest, yanked, &update.requirement) {
         (Some((version, text)), ..) => {
             format!(": it is the newest that may be chosen ({version}: {text})")
+        }
+        (None, _, Some(wanted)) if Version::parse(wanted.as_str()).is_ok() => {
+            ": that is its version already".to_owned()
         }
         (None, _, Some(wanted)) => format!(": it is already the newest that {wanted} allows"),
         (None, Some(why), _) => format!(": it was yanked ({why}), and no newer one is published"),

@@ -6,7 +6,7 @@ use semver::Version;
 
 use super::{Lock, LockedSet, reason};
 use crate::{
-    feature::{Catalog, RequirementSet, Resolution, Solved},
+    feature::{Catalog, RequirementSet, Resolution, Solved, Update},
     model::{FeatureName, Position, SiteName},
 };
 
@@ -62,13 +62,13 @@ struct Found {
 
 type Known<'l> = (&'l RequirementSet, &'l LockedSet);
 
-/// What changes between a lock and an answer, which was found in `catalog`.
+/// What changes between a lock and an answer, which was found in `catalog` for `updates`.
 #[must_use]
 pub fn moves(
     lock: Option<&Lock>,
     resolution: &Resolution,
     opt_outs: &OptOuts,
-    catalog: &Catalog,
+    (catalog, updates): (&Catalog, &[Update]),
 ) -> Moves {
     let before = lock.map(Lock::of_site).unwrap_or_default();
     let now: BTreeMap<&SiteName, &Solved> = (resolution.sets.iter())
@@ -85,7 +85,7 @@ pub fn moves(
     }
     for (known, solved, sites) in ways.into_values() {
         match known {
-            Some((set, locked)) => found.compare((set, locked), solved, &sites, catalog),
+            Some((set, locked)) => found.compare((set, locked), solved, &sites, (catalog, updates)),
             None => found.add(solved, lock.is_some(), &sites),
         }
     }
@@ -109,7 +109,7 @@ impl Found {
         (set, locked): Known<'_>,
         solved: &Solved,
         sites: &Sites,
-        catalog: &Catalog,
+        (catalog, updates): (&Catalog, &[Update]),
     ) {
         let sites = || sites.iter().cloned();
         let features: BTreeSet<&FeatureName> =
@@ -119,7 +119,14 @@ impl Found {
             let to = solved.gets.get(feature).map(|chosen| chosen.version.clone());
             if from != to {
                 let why = reason::moved(set, locked, solved, feature);
-                let why = why.or_else(|| reason::others(locked, solved, feature, catalog));
+                // What an update moves needs no other reason, unless it went back.
+                let is_older = matches!((&from, &to), (Some(from), Some(to)) if to < from);
+                let is_meant = updates.iter().any(|update| match &update.feature {
+                    Some(name) => name == feature,
+                    None => !is_older,
+                });
+                let others = || reason::others(locked, solved, feature, catalog);
+                let why = why.or_else(|| others().filter(|_| !is_meant));
                 self.moves.entry((feature.clone(), from, to, why)).or_default().extend(sites());
             } else if let Some(what) = reason::reworded(set, locked, solved, feature) {
                 self.reworded.entry((feature.clone(), to, what)).or_default().extend(sites());

@@ -6,7 +6,7 @@ use semver::Version;
 
 use super::{Lock, LockedSet};
 use crate::{
-    feature::{RequirementSet, Through},
+    feature::{Held, RequirementSet, Through},
     model::{
         Digest, FeatureName, Platform, Position, Problem, Problems, Requirement, named,
         yaml::{self, Key, Node, Yaml},
@@ -125,10 +125,10 @@ fn read_set(
     set.platform = platform.and_then(|node| node.parsed::<Platform>(problems));
     set.without = names(fields.optional("without"), problems);
     if let Some(node) = fields.optional("holds") {
-        set.holds = versions(node, problems)
-            .into_iter()
-            .map(|(_, name, version)| (name, version))
-            .collect();
+        for (key, node) in node.map(problems).unwrap_or_default() {
+            let feature = key.parsed::<FeatureName>(problems);
+            set.holds.extend(feature.zip(node.parsed::<Held>(problems)));
+        }
     }
     locked.over = names(fields.optional("over"), problems);
     if let Some(node) = fields.optional("needs") {

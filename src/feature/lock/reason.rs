@@ -41,10 +41,11 @@ pub(super) fn others(
     for (name, chosen) in solved.gets.iter().filter(|(name, _)| *name != feature) {
         let version = &chosen.version;
         let Some(other) = published(name, version) else { continue };
-        let wants = other.requires.get(feature).filter(|wanted| !wanted.matches(from));
+        // A need is met by what it covers, a pre-release that was asked for among it.
+        let wants = other.requires.get(feature).filter(|wanted| !wanted.covers(from));
         let shuns = other.conflicts.get(feature).filter(|shunned| shunned.matches(from));
         let wanted = own.and_then(|own| own.requires.get(name));
-        let wanted = wanted.filter(|wanted| !wanted.matches(version));
+        let wanted = wanted.filter(|wanted| !wanted.covers(version));
         let shunned = own.and_then(|own| own.conflicts.get(name));
         let shunned = shunned.filter(|shunned| shunned.matches(version));
         let is_that = || format!(", and that is {version} now");
@@ -107,20 +108,20 @@ pub(super) fn reworded(
     let asked = &solved.asked;
     let mut all = Vec::new();
     let held_before = old.holds.get(feature).filter(|_| !locked.over.contains(feature));
-    match (held_before, asked.held(feature)) {
+    let holds = asked.held(feature).is_some();
+    let held_now = asked.set.holds.get(feature).filter(|_| holds);
+    match (held_before, held_now) {
         (Some(_), None) if asked.set.holds.contains_key(feature) => {
             all.push("its hold has ended".to_owned());
         }
-        (Some(version), None) => all.push(format!("no longer held at {version}")),
-        (before, Some(version)) if before != Some(version) => {
+        (Some(held), None) => all.push(format!("no longer held at {}", held.version)),
+        (before, Some(held)) if before != Some(held) => {
             let at = asked.holds.get(feature).map(|(at, _)| format!(", {at}"));
-            all.push(format!("held at {version}{}", at.unwrap_or_default()));
+            all.push(format!("held at {held}{}", at.unwrap_or_default()));
         }
-        (None, None)
-            if old.holds.contains_key(feature) != asked.set.holds.contains_key(feature) =>
-        {
+        (None, None) if old.holds.get(feature) != asked.set.holds.get(feature) => {
             // One that had ended before, or ended before anybody saw it.
-            let is_gone = old.holds.contains_key(feature);
+            let is_gone = !asked.set.holds.contains_key(feature);
             all.push(
                 if is_gone { "its hold, which had ended, is gone" } else { "its hold has ended" }
                     .to_owned(),
@@ -204,9 +205,9 @@ pub(super) fn without_effect(
     for feature in old.without.difference(&new.set.without).filter(is_absent) {
         all.push((feature.clone(), "no longer opted out; nobody wants it".to_owned()));
     }
-    for (feature, version) in new.set.holds.iter().filter(|(feature, _)| is_absent(feature)) {
-        if old.holds.get(feature) != Some(version) {
-            all.push((feature.clone(), format!("held at {version}; nobody wants it")));
+    for (feature, held) in new.set.holds.iter().filter(|(feature, _)| is_absent(feature)) {
+        if old.holds.get(feature) != Some(held) {
+            all.push((feature.clone(), format!("held at {held}; nobody wants it")));
         }
     }
     for feature in old.holds.keys().filter(is_absent) {

@@ -59,7 +59,7 @@ fn asks() -> Vec<Ask> {
     let mut held = ask("hold.example", &[form]);
     held.holds.push(Hold {
         feature: "contact-form".parse().unwrap(),
-        version: "2.1.4".parse().unwrap(),
+        held: "2.1.4".parse().unwrap(),
         is_over: false,
         at: at(),
     });
@@ -237,17 +237,17 @@ fn moves_are_told_once_for_all_their_sites() {
     let before = lock(&asks(), None, &[update("2.1.4")]);
     let after = resolve(requirement_sets(&asks()), &catalog(), Some(&before), &[update("^2.2")]);
     let after = after.unwrap();
-    let shown: Vec<String> = moves(Some(&before), &after, &OptOuts::new(), &catalog())
+    let shown: Vec<String> = moves(Some(&before), &after, &OptOuts::new(), (&catalog(), &[]))
         .moves
         .iter()
         .map(|step| format!("{} {:?} {}", step.feature, step.from, step.sites.len()))
         .collect();
     assert_eq!(shown, ["contact-form Some(Version { major: 2, minor: 1, patch: 4 }) 3"]);
     assert_eq!(
-        moves(Some(&Lock::of(&after)), &after, &OptOuts::new(), &catalog()),
+        moves(Some(&Lock::of(&after)), &after, &OptOuts::new(), (&catalog(), &[])),
         Moves::default()
     );
-    assert_eq!(moves(None, &after, &OptOuts::new(), &catalog()).moves.len(), 4);
+    assert_eq!(moves(None, &after, &OptOuts::new(), (&catalog(), &[])).moves.len(), 4);
 }
 
 #[track_caller]

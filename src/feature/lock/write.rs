@@ -54,8 +54,8 @@ fn write_set(f: &mut fmt::Formatter<'_>, set: &RequirementSet, locked: &LockedSe
     }
     if !set.holds.is_empty() {
         f.write_str("    holds:\n")?;
-        for (feature, version) in &set.holds {
-            writeln!(f, "      {feature}: {version}")?;
+        for (feature, held) in &set.holds {
+            writeln!(f, "      {feature}: {held}")?;
         }
     }
     if !locked.over.is_empty() {

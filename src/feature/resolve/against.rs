@@ -121,6 +121,10 @@ fn tried(
         Some((feature.name.clone(), feature.at(place)?.0.clone()))
     });
     let gets: std::collections::BTreeMap<FeatureName, Version> = versions.collect();
+    if gets.get(feature) != Some(version) {
+        // Held after all.
+        return Against::Impossible(Vec::new());
+    }
     let has = |name: &FeatureName| solved.gets.get(name).map(|chosen| &chosen.version);
     let names: BTreeSet<&FeatureName> = gets.keys().chain(solved.gets.keys()).collect();
     let others = names.into_iter().filter(|name| *name != feature);

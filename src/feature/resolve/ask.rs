@@ -3,8 +3,10 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
+    str::FromStr,
 };
 
+use jiff::civil::Date;
 use semver::Version;
 
 use crate::model::{FeatureName, GroupName, Platform, Position, Requirement, SiteName};
@@ -51,12 +53,41 @@ pub struct OptOut {
 pub struct Hold {
     /// The feature.
     pub feature: FeatureName,
-    /// The version.
-    pub version: Version,
+    /// The version, and its last day.
+    pub held: Held,
     /// Whether its time is over, so that it holds nothing any more.
     pub is_over: bool,
     /// Where this is written.
     pub at: Position,
+}
+
+/// Where a feature stays, and how long.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Held {
+    /// The version.
+    pub version: Version,
+    /// The last day of it; no end where `None`.
+    pub until: Option<Date>,
+}
+
+/// "2.1.4 until 2027-01-31"; read again by [`FromStr`].
+impl fmt::Display for Held {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.version)?;
+        self.until.map_or(Ok(()), |day| write!(f, " until {day}"))
+    }
+}
+
+impl FromStr for Held {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (version, day) =
+            text.split_once(" until ").map_or((text, None), |(version, day)| (version, Some(day)));
+        let version = version.parse().map_err(|why| format!("`{version}` is no version: {why}"))?;
+        let until = day.map(|day| day.parse().map_err(|why| format!("`{day}` is no day: {why}")));
+        Ok(Self { version, until: until.transpose()? })
+    }
 }
 
 /// Through what a site wants a feature.
@@ -84,8 +115,9 @@ pub struct RequirementSet {
     pub wants: BTreeMap<FeatureName, BTreeSet<Requirement>>,
     /// What must not be there.
     pub without: BTreeSet<FeatureName>,
-    /// What stays at one version.
-    pub holds: BTreeMap<FeatureName, Version>,
+    /// What stays at one version. The day is a part of it: of sites that hold the same until
+    /// other days one may move before the other.
+    pub holds: BTreeMap<FeatureName, Held>,
     /// What the sites are built with.
     pub platform: Option<Platform>,
 }
@@ -100,6 +132,9 @@ pub struct AskedSet {
     pub set: RequirementSet,
     /// The sites.
     pub sites: BTreeSet<SiteName>,
+    /// All sites of the fleet that ask for this, where it was asked about some of them: what
+    /// they get does not depend on who is asked about.
+    pub peers: BTreeSet<SiteName>,
     /// Through which groups.
     pub asked: Asked,
     /// Where opt-outs are written.
@@ -116,7 +151,7 @@ impl AskedSet {
     #[must_use]
     pub fn held(&self, feature: &FeatureName) -> Option<&Version> {
         let is_over = self.holds.get(feature).is_some_and(|(_, is_over)| *is_over);
-        self.set.holds.get(feature).filter(|_| !is_over)
+        self.set.holds.get(feature).filter(|_| !is_over).map(|held| &held.version)
     }
 }
 
@@ -132,10 +167,11 @@ pub fn requirement_sets(asks: &[Ask]) -> Vec<AskedSet> {
             requirements.insert(want.requirement.clone());
         }
         set.without.extend(ask.opt_outs.iter().map(|out| out.feature.clone()));
-        set.holds.extend(ask.holds.iter().map(|hold| (hold.feature.clone(), hold.version.clone())));
+        set.holds.extend(ask.holds.iter().map(|hold| (hold.feature.clone(), hold.held.clone())));
         let known = sets.entry(set).or_insert_with_key(|set| AskedSet {
             set: set.clone(),
             sites: BTreeSet::new(),
+            peers: BTreeSet::new(),
             asked: Asked::new(),
             opt_outs: BTreeMap::new(),
             holds: BTreeMap::new(),
@@ -149,6 +185,7 @@ pub fn requirement_sets(asks: &[Ask]) -> Vec<AskedSet> {
 impl AskedSet {
     fn join(&mut self, ask: &Ask) {
         self.sites.insert(ask.site.clone());
+        self.peers.insert(ask.site.clone());
         let first = |known: &mut Position, at: &Position| {
             if at < known {
                 known.clone_from(at);

@@ -144,7 +144,8 @@ fn story(node: &Node) -> Story {
     ask.platform = platform.first().map(|word| word.parse().unwrap());
     for (key, is_over) in [("holds", false), ("over", true)] {
         for (feature, version) in versions(fields.optional(key)) {
-            ask.holds.push(Hold { feature, version, is_over, at: at(90) });
+            let held = Held { version, until: None };
+            ask.holds.push(Hold { feature, held, is_over, at: at(90) });
         }
     }
     let without = texts(fields.optional("without"));
@@ -250,7 +251,7 @@ fn sites_that_ask_for_the_same_are_one_set_whoever_asks() {
     let mut held = site("c.example", &["contact-form ^2.0"]);
     held.holds.push(Hold {
         feature: "contact-form".parse().unwrap(),
-        version: "2.0.0".parse().unwrap(),
+        held: "2.0.0".parse().unwrap(),
         is_over: false,
         at: at(9),
     });

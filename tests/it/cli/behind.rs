@@ -42,15 +42,21 @@ fn a_site_that_comes_to_what_others_have_is_not_called_locked() {
     let stage = stage();
     stage.replace(SITES, "idle.example: {}", "idle.example: { groups: [forms] }");
     stage.replace(SITES, ", features: { contact-form: \"~2.1.0\" }", "");
-    let warning = "warning: fleet.lock is behind: acme.example, idle.example ask for what other sites have, and get their versions; to take that into the lock: fleetctl lock\n";
+    let warning = "warning: fleet.lock is behind: acme.example, idle.example ask for what is locked for others, and get the same; to take that into the lock: fleetctl lock\n";
     for arguments in [["feature", "resolve"], ["feature", "matrix"]] {
         let ran = stage.run(&arguments).expect(0);
         assert!(ran.err.contains(warning), "{}", ran.err);
         assert!(ran.err.contains("from fleet.lock where it has an answer, else"), "{}", ran.err);
     }
     let ran = stage.run(&["inventory", "explain", "acme.example", "contact-form"]).expect(0);
-    assert!(ran.out.contains("contact-form: ^2.1 → 2.2.0 (not locked yet)\n"), "{}", ran.out);
-    assert!(why(&stage, "acme.example").starts_with("acme.example would get contact-form 2.2.0\n"));
+    assert!(
+        ran.out.contains("contact-form: ^2.1 → 2.2.0 (the lock still has 2.1.4)\n"),
+        "{}",
+        ran.out
+    );
+    let told = "acme.example has contact-form 2.1.4, and would get 2.2.0\n";
+    assert!(why(&stage, "acme.example").starts_with(told));
+    assert!(why(&stage, "idle.example").starts_with("idle.example would get contact-form 2.2.0\n"));
     assert!(why(&stage, "plain.example").starts_with("plain.example has contact-form 2.2.0\n"));
     let ran = stage.run(&["validate"]).expect(0);
     assert!(ran.err.contains("fleet.lock is behind what the inventory says"), "{}", ran.err);
@@ -83,25 +89,25 @@ fn a_hold_that_counts_again_is_told_everywhere() {
     assert_eq!(
         why(&stage, "held.example"),
         "\
-held.example has contact-form 2.2.0
+held.example has contact-form 2.2.0, and would get 2.1.4
   group forms wants ^2.1, inventory/sites.yml:3:24
-  held at 2.1.4, inventory/sites.yml:9:13; the next `fleetctl lock` goes by it
-  the next `fleetctl lock` brings 2.1.4: held at 2.1.4, inventory/sites.yml:9:13
-  it is the newest version that is published
+  held at 2.1.4, inventory/sites.yml:9:13
+why no newer one:
+  2.2.0  the hold until 2999-01-31, inventory/sites.yml:9:13
 "
     );
     let ran = stage.run(&["inventory", "explain", "held.example", "contact-form"]).expect(0);
-    let told =
-        "contact-form: held at 2.1.4 → 2.2.0 (locked; the next `fleetctl lock` goes by the hold)\n";
+    let told = "contact-form: held at 2.1.4 → 2.1.4 (the lock still has 2.2.0)\n";
     assert!(ran.out.contains(told), "{}", ran.out);
     let ran = stage.run(&["feature", "resolve", "held.example"]).expect(0);
-    assert!(ran.out.contains("held at 2.1.4, inventory/sites.yml:9:13; the next"), "{}", ran.out);
+    assert!(ran.out.contains("held at 2.1.4, inventory/sites.yml:9:13\n"), "{}", ran.out);
     let ran = stage.run_on(140, &["feature", "outdated"]).expect(10);
     assert!(ran.out.contains("contact-form  2.2.0  2.1.4  2.2.0   1      fleetctl lock\n"));
     let ran = stage.run(&["validate"]).expect(0);
     assert!(ran.err.contains("fleet.lock is behind"), "{}", ran.err);
     let json = stage.run(&["feature", "why", "held.example", "contact-form", "-o", "json"]);
-    assert_eq!(json.expect(0).json()["next"]["version"], "2.1.4");
+    let json = json.expect(0).json();
+    assert_eq!((&json["before"], &json["version"]), (&"2.2.0".into(), &"2.1.4".into()));
 }
 
 #[test]
@@ -125,7 +131,9 @@ fleet.lock would change, but no site gets another version: 6 sites in 3 requirem
 #[test]
 fn an_update_and_a_plain_lock_are_told_apart() {
     let stage = stage();
+    // Time goes by.
     stage.replace(SITES, "2999-01-31", "2001-01-31");
+    stage.replace("fleet.lock", "2999-01-31", "2001-01-31");
     publish(&stage, "contact-form", "2.3.0", "");
     let told = why(&stage, "held.example");
     assert!(
@@ -171,10 +179,10 @@ fn what_an_update_takes_back_elsewhere_is_told_before() {
 fn a_yanked_version_stays_where_it_is_and_the_way_away_is_one_that_was_tried() {
     let stage = stage();
     stage.run(&["feature", "yank", "contact-form@2.2.0", "--reason", "loses mail"]).expect(0);
-    let told = "who is locked to it keeps it; to move to 2.1.4, which is older: fleetctl lock --update contact-form\n";
+    let told = "what is locked to it stays; to move to 2.1.4, which is older: fleetctl lock --update contact-form\n";
     assert!(why(&stage, "plain.example").contains(told));
     let ran = stage.run(&["validate"]).expect(0);
-    assert!(ran.err.contains("note: contact-form 2.2.0 was yanked (loses mail), and plain.example, shop[01:03].example (4) keep it; to move to 2.1.4, which is older"), "{}", ran.err);
+    assert!(ran.err.contains("note: contact-form 2.2.0 was yanked (loses mail), and plain.example, shop[01:03].example (4) have it; to move to 2.1.4, which is older"), "{}", ran.err);
     let ran = stage.run(&["inventory", "explain", "plain.example", "contact-form"]).expect(0);
     assert!(ran.out.ends_with("    ✓ 2.2.0 was yanked: loses mail\n"), "{}", ran.out);
     // Other words for what its sites have do not take it from them, though nobody else may have it.
@@ -203,7 +211,7 @@ fn a_yanked_version_stays_where_it_is_and_the_way_away_is_one_that_was_tried() {
     );
     stage.run(&["lock"]).expect(0);
     let ran = stage.run(&["lock", "--update", "contact-form"]).expect(0);
-    assert!(ran.err.contains("keep it; no other published version will do; publish a newer one\n"));
+    assert!(ran.err.contains("have it; no other published version will do; publish a newer one\n"));
     let ran = stage.run_on(140, &["feature", "outdated"]).expect(0);
     assert!(
         ran.out.contains("2.2.0 !  2.2.0  2.1.4   4      nothing newer to have\n"),
@@ -216,13 +224,12 @@ fn a_yanked_version_stays_where_it_is_and_the_way_away_is_one_that_was_tried() {
 fn a_pre_release_that_an_update_named_is_told_as_such() {
     let stage = stage();
     publish(&stage, "contact-form", "2.3.0-rc.1", "");
-    assert!(!why(&stage, "plain.example").contains("an update named it"));
+    assert!(!why(&stage, "plain.example").contains("a pre-release that nobody"));
     stage.run(&["lock", "--update", "contact-form@2.3.0-rc.1"]).expect(3);
     stage.replace(SITES, "~2.1.0", "^2.1.0");
     stage.run(&["lock", "--update", "contact-form@2.3.0-rc.1"]).expect(0);
     let told = why(&stage, "plain.example");
-    let said =
-        "  a pre-release that nobody asks for by name: an update named it, and the lock keeps it\n";
+    let said = "  a pre-release that nobody asks for by name now: it was locked, and stays\n";
     assert!(told.contains(said), "{told}");
     // Neither an update nor the list of what is outdated goes back behind it.
     let ran = stage.run(&["lock", "--update", "contact-form"]).expect(0);

@@ -107,17 +107,17 @@ fn who_keeps_what_was_yanked_is_told() {
     stage.run(&["lock"]).expect(0);
     stage.run(&["feature", "yank", "contact-form", "2.1.4", "--reason", "loses mail"]).expect(0);
     let ran = stage.run(&["lock", "--check"]).expect(0);
-    let said = "note: contact-form 2.1.4 was yanked (loses mail), and acme.example, shop[01:03].example (4) keep it; no other published version will do; publish a newer one\n";
+    let said = "note: contact-form 2.1.4 was yanked (loses mail), and acme.example, shop[01:03].example (4) have it; no other published version will do; publish a newer one\n";
     assert_eq!(ran.err, said);
     publish(&stage, "contact-form", "2.1.5", "");
     let ran = stage.run(&["lock", "--check"]).expect(0);
-    let way = "keep it; to move to 2.1.5: fleetctl lock --update contact-form\n";
+    let way = "have it; to move to 2.1.5: fleetctl lock --update contact-form\n";
     assert!(ran.err.ends_with(way), "{}", ran.err);
     // A site that comes to what others have locked gets it too, and can be moved like them.
     stage.replace("inventory/sites.yml", "shop[01:03]", "shop[01:04]");
     let ran = stage.run(&["lock", "--check"]).expect(10);
     assert!(ran.out.starts_with("+ contact-form 2.1.4  1 site  shop04.example\n"), "{}", ran.out);
-    assert!(ran.err.contains("(5) keep it; to move to 2.1.5: "), "{}", ran.err);
+    assert!(ran.err.contains("(5) have it; to move to 2.1.5: "), "{}", ran.err);
     stage.replace("inventory/sites.yml", "shop[01:04]", "shop[01:03]");
     stage.run(&["feature", "yank", "contact-form", "2.1.4", "--undo"]).expect(0);
     assert_eq!(stage.run(&["lock", "--check"]).expect(0).err, "");
@@ -229,7 +229,7 @@ fn a_hold_stays_until_its_day_and_is_told_when_it_is_over() {
 = contact-form 2.1.4   1 site  acme.example
     does not move: the hold until 2999-12-31, inventory/sites.yml:6:27
 = contact-form 2.2.0  3 sites  shop[01:03].example
-    does not move: it is already the newest that 2.2.0 allows
+    does not move: that is its version already
 fleet.lock is up to date, nothing moves: 4 sites in 2 requirement sets
 "
     );

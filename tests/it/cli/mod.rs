@@ -1,5 +1,6 @@
 //! Whole screens and exit codes of the command line, as people and pipes see them.
 
+mod advice;
 mod ansible;
 mod artifact;
 mod behind;

@@ -174,7 +174,7 @@ fn what_was_yanked_is_not_just_the_newest() {
         "\
 out.example has popup 1.0.2
   group promo wants any version, inventory/sites.yml:5:24
-  it was yanked: it blinks; who is locked to it keeps it; no other published version will do; publish a newer one
+  it was yanked: it blinks; what is locked to it stays; no other published version will do; publish a newer one
   no newer version is published
 "
     );
@@ -185,7 +185,7 @@ out.example has popup 1.0.2
         ran.out,
         "\
 FEATURE  HAS      FITS   NEWEST  SITES  NEXT
-popup    1.0.2 !  1.0.1  1.0.1   4      fleetctl lock --update popup (to an older one)
+popup    1.0.2 !  1.0.1  1.0.1   4      to an older one: fleetctl lock --update popup
 "
     );
     assert!(ran.err.contains("HAS: chosen now; FITS: ") && ran.err.contains("!: was yanked"));
@@ -207,7 +207,9 @@ fn a_hold_that_has_ended_holds_nothing_on_any_screen() {
     stage.run(&["lock"]).expect(0);
     let ran = stage.run(&["validate"]).expect(0);
     assert!(!ran.err.contains("warning"), "{}", ran.err);
+    // Time goes by.
     stage.replace("inventory/sites.yml", "2999-12-31", "2001-01-01");
+    stage.replace("fleet.lock", "2999-12-31", "2001-01-01");
     let ran = stage.run(&["validate"]).expect(0);
     assert_eq!(
         ran.err,
@@ -224,7 +226,7 @@ fn a_hold_that_has_ended_holds_nothing_on_any_screen() {
         "\
 acme.example  inventory/sites.yml:7:3
 features
-  contact-form: ^2.1 → 2.1.4 (locked; the next `fleetctl lock` goes by the wants)
+  contact-form: ^2.1 → 2.1.4 (until the next `fleetctl lock`)
     ✓ group forms wants ^2.1 (inventory/sites.yml:4:24)
     · site holds 2.1.4 until 2001-01-01; that day is over, and `fleetctl lock` goes by the wants (inventory/sites.yml:7:27)
 "
@@ -375,10 +377,10 @@ features
     let ran = stage.run_on(200, &["feature", "list"]).expect(0);
     let counts: Vec<&str> =
         ran.out.lines().skip(1).filter_map(|row| row.split_whitespace().nth(3)).collect();
-    assert_eq!(counts, ["?", "?", "?"], "{}", ran.out);
+    assert_eq!(counts, ["3", "3", "4"], "{}", ran.out);
     assert_eq!(
         ran.err,
-        "?: which sites get what cannot be told: inventory/sites.yml:7:31: no published version of contact-form satisfies everybody: acme.example; the whole story: fleetctl lock --check\n"
+        "without 1 site in conflict: inventory/sites.yml:7:31: no published version of contact-form satisfies everybody: acme.example; the whole story: fleetctl lock --check\n"
     );
     let json = stage.run(&["feature", "list", "-o", "json"]).expect(0).json();
     assert_eq!(json["sites_unknown"].as_array().unwrap().len(), 1);

@@ -9,7 +9,7 @@ use super::{
     versions::Versions,
 };
 use crate::{
-    feature::{Chosen, Feature, Solved},
+    feature::{Feature, Solved},
     inventory::{Hold, Site},
     model::{FeatureName, Requirement},
     registry::PublishedVersion,
@@ -26,10 +26,14 @@ pub fn topics(
     let mut of = Features { site, all: &mut all };
     of.wants();
     for hold in site.holds.values() {
-        of.hold(hold, today);
+        let needed = |solved: &Solved| solved.needs.contains_key(&hold.feature);
+        of.hold(hold, today, versions.solved().is_some_and(needed));
+    }
+    for hold in &site.covered {
+        of.covered(hold);
     }
     of.opt_outs();
-    if let Versions::Known { solved: Some(solved), is_locked } = versions {
+    if let Versions::Known { solved: Some(solved), is_locked, before } = versions {
         for (feature, requirements) in &solved.needs {
             let Some(topic) = of.topic(feature, || solved.gets.contains_key(feature)) else {
                 continue;
@@ -49,14 +53,31 @@ pub fn topics(
         for (feature, chosen) in &solved.gets {
             let Some(topic) = of.all.get_mut(feature) else { continue };
             topic.version = Some(chosen.version.to_string());
-            topic.remark = match (*is_locked, standing(site, feature, chosen, today)) {
-                (false, _) => " (not locked yet)".to_owned(),
-                (true, None) => " (locked)".to_owned(),
-                (true, Some(pending)) => format!(" (locked; {pending})"),
+            let is_ended = || site.holds.get(feature).is_some_and(|h| h.ended(today).is_some());
+            topic.remark = match before.get(feature) {
+                Some(now) if *now != chosen.version => format!(" (the lock still has {now})"),
+                _ if *is_locked && chosen.held && is_ended() => {
+                    " (until the next `fleetctl lock`)".to_owned()
+                }
+                Some(_) => " (locked)".to_owned(),
+                None if *is_locked => " (locked)".to_owned(),
+                None => " (not locked yet)".to_owned(),
             };
         }
         for found in opened {
             of.published(solved, found);
+        }
+    }
+    if let Versions::Known { solved, before, .. } = versions {
+        let gets = solved.as_ref().map(|found| &found.gets);
+        let is_gone = |feature: &FeatureName| gets.is_none_or(|all| !all.contains_key(feature));
+        for (feature, version) in before.iter().filter(|(feature, _)| is_gone(feature)) {
+            let fresh = || Topic::new("features", feature.as_str());
+            let topic = all.entry(feature.clone()).or_insert_with(fresh);
+            if topic.value.is_empty() {
+                "not wanted any more".clone_into(&mut topic.value);
+            }
+            topic.remark = format!(" (the lock still has {version})");
         }
     }
     for conflict in versions.conflicts(site) {
@@ -69,21 +90,6 @@ pub fn topics(
         }
     }
     all.into_values().collect()
-}
-
-/// What the next lock has to say about a hold that has ended, or counts again.
-fn standing(
-    site: &Site,
-    feature: &FeatureName,
-    chosen: &Chosen,
-    today: Date,
-) -> Option<&'static str> {
-    let hold = site.holds.get(feature)?;
-    match (chosen.held, hold.ended(today).is_some()) {
-        (true, true) => Some("the next `fleetctl lock` goes by the wants"),
-        (false, false) => Some("the next `fleetctl lock` goes by the hold"),
-        _ => None,
-    }
 }
 
 struct Features<'a> {
@@ -113,7 +119,7 @@ impl Features<'_> {
         }
     }
 
-    fn hold(&mut self, hold: &Hold, today: Date) {
+    fn hold(&mut self, hold: &Hold, today: Date, is_needed: bool) {
         let wants = self.site.wants.iter().filter(|want| want.feature == hold.feature);
         let wants: Vec<&Requirement> = wants.map(|want| &want.requirement).collect();
         let against = wants.iter().filter(|wanted| !wanted.matches(&hold.version));
@@ -121,16 +127,17 @@ impl Features<'_> {
         let until = hold.until.map(|day| format!(" until {day}")).unwrap_or_default();
         let reason = hold.reason.as_ref().map(|why| format!(" ({why})")).unwrap_or_default();
         let said = format!("{} holds {}{until}{reason}", hold.from.who, hold.version);
-        let (what, holds) = match (hold.ended(today), wants.is_empty(), against.is_empty()) {
-            (Some(_), ..) => {
-                ("; that day is over, and `fleetctl lock` goes by the wants".to_owned(), false)
-            }
-            (None, true, _) => ("; without effect unless something needs it".to_owned(), false),
-            (None, _, true) => (String::new(), true),
-            (None, ..) => {
-                (format!("; that is not {}, and a hold wins", against.join(" nor ")), true)
-            }
-        };
+        let (what, holds) =
+            match (hold.ended(today), wants.is_empty() && !is_needed, against.is_empty()) {
+                (Some(_), ..) => {
+                    ("; that day is over, and `fleetctl lock` goes by the wants".to_owned(), false)
+                }
+                (None, true, _) => ("; without effect unless something needs it".to_owned(), false),
+                (None, _, true) => (String::new(), true),
+                (None, ..) => {
+                    (format!("; that is not {}, and a hold wins", against.join(" nor ")), true)
+                }
+            };
         let Some(topic) = self.topic(&hold.feature, || true) else { return };
         if holds {
             topic.value = format!("held at {}", hold.version);
@@ -138,6 +145,15 @@ impl Features<'_> {
             "not wanted".clone_into(&mut topic.value);
         }
         topic.said.push(Word::new(format!("{said}{what}"), &hold.from.at, holds));
+    }
+
+    /// A hold in whose place a stronger one stands.
+    fn covered(&mut self, hold: &Hold) {
+        let terms = hold.terms().map(|terms| format!(" {terms}")).unwrap_or_default();
+        let said = format!("{} holds {}{terms}", hold.from.who, hold.version);
+        let said = format!("{said}; the stronger hold stands in its place");
+        let said = Word::new(said, &hold.from.at, false);
+        self.all.entry(hold.feature.clone()).and_modify(|topic| topic.said.push(said));
     }
 
     /// What a version says against others that the site gets, and what was said of it since.

@@ -1,6 +1,8 @@
 //! Which versions a site gets, as far as that can be said.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+
+use semver::Version;
 
 use crate::{
     feature::Solved,
@@ -18,6 +20,8 @@ pub enum Versions {
         solved: Option<Box<Solved>>,
         /// Whether it is in the lock.
         is_locked: bool,
+        /// What was locked for the site, whatever it asks for now.
+        before: BTreeMap<FeatureName, Version>,
     },
     /// None: what is asked for does not go together.
     Conflict(Problems),
@@ -37,10 +41,21 @@ impl Versions {
         match fleet.resolve(std::slice::from_ref(&site.name)) {
             Ok(mut resolved) => {
                 let is_locked = fleet.lock.is_some() && resolved.is_locked();
-                Self::Known { solved: resolved.resolution.sets.pop().map(Box::new), is_locked }
+                let before = fleet.lock.as_ref().and_then(|lock| lock.gets_of(&site.name));
+                let before = before.cloned().unwrap_or_default();
+                let solved = resolved.resolution.sets.pop().map(Box::new);
+                Self::Known { solved, is_locked, before }
             }
             Err(LoadError::Wrong(problems)) => Self::Conflict(problems),
             Err(other) => Self::Unknown(other.to_string()),
+        }
+    }
+
+    /// What the site gets, where that is known.
+    pub fn solved(&self) -> Option<&Solved> {
+        match self {
+            Self::Known { solved, .. } => solved.as_deref(),
+            Self::Conflict(_) | Self::Unknown(_) => None,
         }
     }
 

@@ -42,7 +42,7 @@ fn told(before: &[Given<'_>], after: &[Given<'_>], expected: &[&str]) {
     let after = asks(after);
     let resolution =
         resolve(requirement_sets(&after), &catalog(), Some(&before), &[]).expect("no conflict");
-    let moves = moves(Some(&before), &resolution, &opt_outs(&after), &catalog());
+    let moves = moves(Some(&before), &resolution, &opt_outs(&after), (&catalog(), &[]));
     let mut lines = Vec::new();
     let names = |sites: &BTreeSet<crate::model::SiteName>| {
         sites.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
@@ -163,8 +163,9 @@ fn what_other_features_make_older_is_told_with_them() {
     let reasons = |update: &str, before: &Lock| {
         let update = Update { feature: Some(update.parse().unwrap()), requirement: None };
         let sets = requirement_sets(&asks);
-        let resolution = resolve(sets, &catalog, Some(before), &[update]).expect("no conflict");
-        let told = moves(Some(before), &resolution, &OptOuts::new(), &catalog);
+        let updates = [update];
+        let resolution = resolve(sets, &catalog, Some(before), &updates).expect("no conflict");
+        let told = moves(Some(before), &resolution, &OptOuts::new(), (&catalog, &updates));
         let moved: Vec<String> = (told.moves.iter())
             .map(|step| format!("{}: {}", step.feature, step.why.clone().unwrap_or_default()))
             .collect();
@@ -189,14 +190,14 @@ fn holds_and_opt_outs_without_an_effect_are_told_as_such() {
     let mut after = asks(&[Given("a.example", &[POPUP], &["contact-form"])]);
     let hold = |feature: &str, version: &str| Hold {
         feature: feature.parse().unwrap(),
-        version: version.parse().unwrap(),
+        held: version.parse().unwrap(),
         is_over: false,
         at: at(),
     };
     after[0].holds = vec![hold("popup", "1.0.2"), hold("form-core", "1.2.0")];
     let resolution =
         resolve(requirement_sets(&after), &catalog(), Some(&before), &[]).expect("no conflict");
-    let told = moves(Some(&before), &resolution, &opt_outs(&after), &catalog());
+    let told = moves(Some(&before), &resolution, &opt_outs(&after), (&catalog(), &[]));
     assert_eq!(told.moves, []);
     let words: Vec<String> =
         told.reworded.iter().map(|known| format!("{}: {}", known.feature, known.what)).collect();

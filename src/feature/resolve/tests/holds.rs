@@ -4,7 +4,8 @@ use super::{against::world, *};
 
 fn held(mut ask: Ask, feature: &str, version: &str) -> Ask {
     let (feature, version) = (feature.parse().unwrap(), version.parse().unwrap());
-    ask.holds.push(Hold { feature, version, is_over: false, at: at(90) });
+    let held = Held { version, until: None };
+    ask.holds.push(Hold { feature, held, is_over: false, at: at(90) });
     ask
 }
 

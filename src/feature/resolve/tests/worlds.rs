@@ -221,3 +221,71 @@ proptest! {
         prop_assert_eq!(after.get(moved), newest.as_ref());
     }
 }
+
+/// Whether all of a choice is asked for, or needed by what is.
+fn is_needed(choice: &BTreeMap<FeatureName, Version>, ask: &Ask, catalog: &Catalog) -> bool {
+    let mut open: Vec<&FeatureName> = ask.wants.iter().map(|want| &want.feature).collect();
+    let mut found = BTreeSet::new();
+    while let Some(name) = open.pop() {
+        let Some(version) = choice.get(name).filter(|_| found.insert(name.clone())) else {
+            continue;
+        };
+        open.extend(catalog[name][version].requires.keys());
+    }
+    choice.keys().all(|name| found.contains(name))
+}
+
+/// A lock that has what may have been yanked since.
+fn settled(world: &Small) -> Option<(BTreeMap<FeatureName, Version>, Catalog, Ask, Lock)> {
+    let (catalog, ask) = (world.catalog(), world.ask());
+    let choices = world.choices();
+    let good = choices.iter().filter(|choice| is_valid(choice, &ask, &catalog, choice));
+    let good: Vec<_> = good.filter(|choice| is_needed(choice, &ask, &catalog)).collect();
+    let before = (*good.get(world.locked[0] * 7 % good.len().max(1))?).clone();
+    let set = requirement_sets(std::slice::from_ref(&ask)).remove(0).set;
+    let mut lock = locked(set, before.clone());
+    lock.sets.values_mut().for_each(|known| known.sites = [ask.site.clone()].into());
+    Some((before, catalog, ask, lock))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(3000))]
+
+    #[test]
+    fn an_update_goes_to_the_newest_that_was_not_yanked_and_is_never_refused(
+        world in small(), everything in proptest::bool::ANY,
+    ) {
+        let Some((before, catalog, ask, lock)) = settled(&world) else { return Ok(()) };
+        // Of an update of everything the first feature by name is the one that goes as far as it can.
+        let names = ask.wants.iter().map(|want| &want.feature);
+        let moved = if everything { names.min() } else { names.max() }.unwrap();
+        let update = Update { feature: (!everything).then(|| moved.clone()), requirement: None };
+        let after = solved(&ask, &catalog, Some(&lock), &[update]);
+        let after = after.expect("what is locked would do");
+        prop_assert!(is_valid(&after, &ask, &catalog, &before));
+        let choices = world.choices();
+        let good = choices.iter().filter(|choice| is_valid(choice, &ask, &catalog, &before));
+        let rank = |version: &Version| (catalog[moved][version].yanked.is_none(), version.clone());
+        let best = good.filter_map(|choice| choice.get(moved)).max_by_key(|version| rank(version));
+        prop_assert_eq!(after.get(moved), best);
+    }
+
+    #[test]
+    fn who_asks_in_other_words_keeps_all_that_may_stay(world in small(), more in relation()) {
+        let Some((before, catalog, ask, lock)) = settled(&world) else { return Ok(()) };
+        let mut other = ask;
+        other.opt_outs.retain(|out| out.feature != name(more.0));
+        other.wants.push(want(&format!("{} {}", NAMES[more.0], range(&more)), 9));
+        let choices = world.choices();
+        let is_way = choices.iter().any(|choice| {
+            let keeps = before.iter().all(|(name, version)| choice.get(name) == Some(version));
+            keeps && is_valid(choice, &other, &catalog, &before)
+        });
+        if is_way {
+            let after = solved(&other, &catalog, Some(&lock), &[]).expect("there is a way");
+            for (name, version) in after.iter().filter_map(|(name, to)| Some((before.get(name)?, to))) {
+                prop_assert_eq!(name, version);
+            }
+        }
+    }
+}
