@@ -189,14 +189,12 @@ impl Manifest {
     pub fn read(texts: &Texts) -> Result<Self, ManifestError> {
         let mut manifest = Self::read_about(&texts.about)?;
         let mut sums: BTreeMap<&str, Digest> = BTreeMap::new();
-        for line in texts.sums.lines() {
+        for line in lines(&texts.sums) {
             let bad = || ManifestError(line.to_owned());
             let (digest, path) = line.split_once("  ./").ok_or_else(bad)?;
             sums.insert(path, digest.parse().map_err(|_| bad())?);
         }
-        let entries = texts
-            .tree
-            .lines()
+        let entries = lines(&texts.tree)
             .filter(|line| *line != "d 755 .")
             .map(|line| read_entry(line, &sums).ok_or_else(|| ManifestError(line.to_owned())));
         manifest.entries = entries.collect::<Result<BTreeMap<_, _>, _>>()?.into();
@@ -209,7 +207,7 @@ impl Manifest {
     /// When a line is not one of ours.
     pub fn read_about(about: &str) -> Result<Self, ManifestError> {
         let mut manifest = Self::default();
-        for line in about.lines() {
+        for line in lines(about) {
             read_about_line(line, &mut manifest).ok_or_else(|| ManifestError(line.to_owned()))?;
         }
         Ok(manifest)
@@ -223,6 +221,12 @@ pub fn identity(body: Digest, tainted: bool, salt: &Secret) -> Digest {
         return body;
     }
     Digest::of_parts([salt.expose().as_bytes(), body.to_string().as_bytes()])
+}
+
+/// The lines of a text as `sha256sum` and `find` write them: they end with a line feed, and a
+/// carriage return before it is a part of a name.
+fn lines(text: &str) -> impl Iterator<Item = &str> {
+    text.split_terminator('\n')
 }
 
 fn read_entry(line: &str, sums: &BTreeMap<&str, Digest>) -> Option<(TreePath, Entry)> {
@@ -301,6 +305,11 @@ mod tests {
         assert_eq!(Manifest::read(&sample().texts()), Ok(sample()));
         assert_eq!(Manifest::read(&Manifest::default().texts()), Ok(Manifest::default()));
         assert_eq!(sample().body(), sample().texts().body());
+        // Names that somebody made on the host by hand.
+        let entry = || Entry::Directory { mode: 0o755 };
+        let entries = [("a".to_owned(), entry()), ("a\r".to_owned(), entry())].into();
+        let odd = Manifest { entries, ..Manifest::default() };
+        assert_eq!(Manifest::read(&odd.texts()), Ok(odd));
     }
 
     #[test]
