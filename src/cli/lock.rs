@@ -60,9 +60,13 @@ pub fn run(args: &Args, door: &Door) -> Outcome {
         Vec::new()
     };
     let over = over(&fleet, &resolution);
-    // What follows is about the fleet with this lock.
-    fleet.lock = Some(Lock::of(&resolution));
+    // What follows is about the fleet with this lock; what would be locked is not had yet.
+    let next = Lock::of(&resolution);
+    if !args.check {
+        fleet.lock = Some(next.clone());
+    }
     let yanked = Prospect::new(&fleet, &catalog).away(&resolution);
+    fleet.lock = Some(next);
     let wanting = wanting(&fleet, &moves);
     if door.screen.is_json() {
         let each: Vec<Value> = moves.moves.iter().map(tell::to_json).collect();

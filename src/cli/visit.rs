@@ -329,7 +329,7 @@ pub fn warn_of_lock(door: &Door, fleet: &Fleet, resolved: &Resolved) -> Result<(
         let gets = verb(&resolved.joined, "gets", "get");
         let sites = listed(&resolved.joined, 60);
         texts.push(format!(
-            "{name} is behind: {sites} {asks} for what is locked for others, and {gets} the same; to take that into the lock: {lock}"
+            "{name} is behind: {sites} {asks} now for what is locked for others, and {gets} the same; to take that into the lock: {lock}"
         ));
     }
     for text in texts {

@@ -139,7 +139,10 @@ impl Fleet {
             resolution.sets.iter().flat_map(|solved| solved.gets.keys()).collect();
         for feature in updates.iter().filter_map(|update| update.feature.as_ref()) {
             if !known.contains(feature) {
-                problems.push(no_site_has(feature, &known, catalog));
+                problems.push(
+                    self.nobody_would_have(feature)
+                        .unwrap_or_else(|| no_site_has(feature, &known, catalog)),
+                );
             }
         }
         problems.or((resolution, conflict)).map_err(LoadError::NoTarget)

@@ -12,7 +12,9 @@ use crate::{
         visit,
     },
     feature::{Resolution, Through},
+    inventory::LayerName,
     model::{FeatureName, SiteName},
+    pipeline::Fleet,
     report::{Line, Table, Tone, plural},
 };
 
@@ -40,7 +42,7 @@ pub fn run(args: &Args, door: &Door) -> Outcome {
     let fleet = visit::fleet(door, &HostFlags::default(), &[])?;
     let sites = fleet.select(&args.target.target())?;
     let (resolved, conflict) = fleet.resolve_most(&sites)?;
-    let cells = cells(&resolved.resolution);
+    let cells = cells(&resolved.resolution, &fleet);
     let features: BTreeSet<&FeatureName> = cells.values().flat_map(BTreeMap::keys).collect();
     if door.screen.is_json() {
         conflict.or(())?;
@@ -85,10 +87,21 @@ pub fn run(args: &Args, door: &Door) -> Outcome {
     super::resolve::tell_rest(door, &fleet, &resolved, conflict)
 }
 
-fn cells(resolution: &Resolution) -> Cells {
+fn cells(resolution: &Resolution, fleet: &Fleet) -> Cells {
     let mut cells = Cells::new();
     for solved in &resolution.sets {
         for (feature, chosen) in &solved.gets {
+            // Sites that ask for the same are one set, whoever of them says so itself.
+            let asks = |site: &&SiteName, asker: &Asker| {
+                let Some(site) = fleet.inventory.site(site.as_str()) else { return false };
+                site.wants.iter().filter(|want| want.feature == *feature).any(|want| {
+                    match (&want.from.who, asker) {
+                        (LayerName::Group(group), Asker::Group(name)) => group.as_str() == name,
+                        (LayerName::Group(_), _) => false,
+                        (_, asker) => *asker == Asker::Sites,
+                    }
+                })
+            };
             let asked = solved.asked.asked.get(feature).into_iter().flat_map(BTreeMap::values);
             let mut askers: BTreeSet<Asker> = asked
                 .flat_map(BTreeMap::keys)
@@ -101,9 +114,13 @@ fn cells(resolution: &Resolution) -> Cells {
                 askers.insert(Asker::Features);
             }
             for asker in askers {
-                let cell = cells.entry(asker).or_default().entry(feature.clone()).or_default();
-                let sites = cell.entry(chosen.version.clone()).or_default();
-                sites.extend(solved.asked.sites.iter().cloned());
+                let all = solved.asked.sites.iter();
+                let meant = all.filter(|site| asker == Asker::Features || asks(site, &asker));
+                let meant: BTreeSet<SiteName> = meant.cloned().collect();
+                if !meant.is_empty() {
+                    let cell = cells.entry(asker).or_default().entry(feature.clone()).or_default();
+                    cell.entry(chosen.version.clone()).or_default().extend(meant);
+                }
             }
         }
     }

@@ -30,7 +30,8 @@ struct Row {
     next: Coming,
     /// The newest that everybody's requirements allow, once everything may move.
     fits: Version,
-    newest: Version,
+    /// The newest that is neither yanked nor a pre-release; `None` where there is none.
+    newest: Option<Version>,
     held: bool,
     /// When the hold ended that is still locked.
     hold_ended: Option<Date>,
@@ -48,7 +49,8 @@ struct Row {
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Coming {
     Same,
-    To(Version),
+    /// This, and whether it was yanked.
+    To(Version, bool),
     Gone,
 }
 
@@ -172,38 +174,42 @@ impl Compared<'_> {
         let free = free.of_set(&solved.asked.set);
         let held = solved.gets.get(feature).is_some_and(|chosen| chosen.held);
         let has = has.clone();
+        let published = prospect.catalog.get(feature);
+        let is_yanked = |version: &Version| {
+            published.and_then(|all| all.get(version)?.yanked.as_ref()).is_some()
+        };
         let next = match prospect.next_after(solved, feature, &has) {
             Next::Same => Coming::Same,
-            Next::To(to) => Coming::To(to.version.clone()),
+            Next::To(to) => Coming::To(to.version.clone(), is_yanked(&to.version)),
             Next::Gone => Coming::Gone,
         };
-        let published = prospect.catalog.get(feature);
-        let is_yanked = published.and_then(|all| all.get(&has)?.yanked.as_ref()).is_some();
         let mut usable = published
             .into_iter()
             .flatten()
             .filter(|(version, found)| found.yanked.is_none() && version.pre.is_empty());
-        let newest = usable.next_back().map_or(&has, |(version, _)| version).clone();
+        let newest = usable.next_back().map(|(version, _)| version.clone());
+        let (is_yanked, is_behind) = (is_yanked(&has), newest.as_ref() > Some(&has));
         let version_in =
             |found: &Solved| found.gets.get(feature).map(|chosen| chosen.version.clone());
         let mut fits = free.and_then(version_in).unwrap_or_else(|| has.clone());
         let (mut is_alone, mut costs) = (false, Vec::new());
-        if fits != has || is_yanked {
+        if fits != has || is_yanked || is_behind && !held {
             let update = prospect.update(feature);
             let alone = update.as_deref().and_then(|all| all.of_set(&solved.asked.set));
             let alone = alone.and_then(version_in);
-            // Everything together may find no way away from what was yanked, and one alone may.
-            if fits == has {
+            // Everything together may find no way to what one alone finds, at the cost of others.
+            if fits == has && is_yanked {
                 fits = alone.clone().unwrap_or(fits);
             }
+            fits = alone.clone().map_or(fits.clone(), |alone| alone.max(fits));
             is_alone = alone.as_ref() == Some(&fits);
             let update = update.filter(|_| is_alone);
             costs = update.map(|all| prospect.costs(solved, feature, &all)).unwrap_or_default();
         }
-        if next == Coming::Same && fits == has && newest <= has && !is_yanked {
+        if next == Coming::Same && fits == has && !is_behind && !is_yanked {
             return None;
         }
-        let is_kept = fits == has && newest > has && !held;
+        let is_kept = fits == has && is_behind && !held;
         let ended = prospect.fleet.hold_ended(solved, feature);
         Some(Row {
             obstacle: free.filter(|_| is_kept).and_then(|free| Obstacle::of(trials, free, feature)),
@@ -230,7 +236,7 @@ fn tell(rows: &Rows, fleet: &Fleet, door: &Door) -> std::io::Result<()> {
             (Tone::Strong, row.feature.to_string()),
             (Tone::Plain, has),
             (Tone::Plain, row.fits.to_string()),
-            (Tone::Plain, row.newest.to_string()),
+            (Tone::Plain, row.newest.as_ref().map_or("none".to_owned(), Version::to_string)),
             (Tone::Plain, sites.len().to_string()),
             (tone, what_next(row, sites, fleet)),
         ]);
@@ -255,7 +261,12 @@ fn what_next(row: &Row, sites: &BTreeSet<SiteName>, fleet: &Fleet) -> String {
     if row.next != Coming::Same {
         let ended = row.hold_ended.map(|day| format!("the hold ended on {day}"));
         let brings = match &row.next {
-            Coming::To(next) => (*next != row.fits).then(|| format!("brings {next}")),
+            Coming::To(next, is_yanked) => {
+                let yanked = if *is_yanked { ", which was yanked" } else { "" };
+                let older = if *next < row.has { ", which is older" } else { "" };
+                let is_worth = *next != row.fits || *is_yanked || *next < row.has;
+                is_worth.then(|| format!("brings {next}{older}{yanked}"))
+            }
             Coming::Same | Coming::Gone => Some("takes it away".to_owned()),
         };
         let remark: Vec<String> = brings.into_iter().chain(ended).collect();
@@ -287,7 +298,7 @@ fn kept_by(row: &Row, sites: &BTreeSet<SiteName>, fleet: &Fleet) -> String {
 }
 
 fn to_json(row: &Row, sites: &BTreeSet<SiteName>) -> Value {
-    let next = if let Coming::To(next) = &row.next { Some(next) } else { None };
+    let next = if let Coming::To(next, _) = &row.next { Some(next) } else { None };
     json!({
         "feature": row.feature, "has": row.has, "fits": row.fits, "newest": row.newest,
         "next": next, "gone": row.next == Coming::Gone, "held": row.held, "yanked": row.is_yanked, "hold_ended": row.hold_ended.map(|day| day.to_string()),

@@ -158,6 +158,6 @@ fn to_json(fleet: &Fleet, resolved: &Resolved, sites: &[SiteName]) -> Value {
     let lock = fleet.lock.as_ref().map(|_| fleet.lock_name());
     json!({
         "schema": 1, "environment": fleet.environment.name, "lock": lock,
-        "behind": resolved.behind, "sites": each,
+        "behind": resolved.behind.union(&resolved.joined).collect::<Vec<_>>(), "sites": each,
     })
 }

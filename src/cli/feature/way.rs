@@ -6,7 +6,7 @@ use semver::Version;
 
 use super::prospect::{Next, Prospect, costs_said};
 use crate::{
-    feature::{Resolution, Solved},
+    feature::{Lock, Resolution, Solved},
     model::{FeatureName, SiteName, listed},
 };
 
@@ -30,12 +30,31 @@ impl Prospect<'_> {
                 having.push(solved);
             }
         }
+        let locked = self.fleet.lock.as_ref().map(Lock::of_site).unwrap_or_default();
         let told = kept.into_iter().map(|((feature, version), (why, having))| {
-            let sites: Sites<'_> = having.iter().flat_map(|set| &set.asked.sites).collect();
-            let verb = if sites.len() == 1 { "has" } else { "have" };
+            let sites = having.iter().flat_map(|set| &set.asked.sites);
+            let has = |site: &&SiteName| {
+                // Where there is no lock, or one that names no sites, what they get is what they have.
+                let Some((_, before)) = locked.get(site) else { return locked.is_empty() };
+                before.gets.get(feature) == Some(version)
+            };
+            let (have, get): (Sites<'_>, Sites<'_>) = sites.partition(has);
+            let verb = |sites: &Sites<'_>, one, more| {
+                format!(
+                    "{} {}",
+                    listed(sites.iter().copied(), NAMES),
+                    if sites.len() == 1 { one } else { more }
+                )
+            };
+            let mut who = Vec::new();
+            if !have.is_empty() {
+                who.push(verb(&have, "has it", "have it"));
+            }
+            if !get.is_empty() {
+                who.push(verb(&get, "would get it", "would get it"));
+            }
             let way = self.way(feature, version, &having);
-            let sites = listed(sites, NAMES);
-            format!("{feature} {version} was yanked ({why}), and {sites} {verb} it; {way}")
+            format!("{feature} {version} was yanked ({why}), and {}; {way}", who.join(", and "))
         });
         told.collect()
     }

@@ -145,10 +145,11 @@ impl Case<'_> {
         }
         if let Some(why) = self.yanked() {
             let way = self.prospect.way(feature, &chosen.version, &[self.solved]);
-            let text = format!("  it was yanked: {why}; what is locked to it stays; {way}");
+            let text = format!("  it was yanked: {why}; {way}");
             lines.push(Line::of(Tone::Warn, &text));
         }
-        if let Some((to, why)) = self.change() {
+        // Of a yanked version that is said already.
+        if let Some((to, why)) = self.change().filter(|_| self.yanked().is_none()) {
             // That a hold has ended stands above.
             let why = why.filter(|_| self.ended.is_none());
             let why = why.map(|why| format!(": {why}")).unwrap_or_default();
@@ -259,6 +260,10 @@ fn absent(site: &Site, feature: &FeatureName, fleet: &Fleet, door: &Door) -> Out
     };
     let mut lines = vec![head.add(Tone::Plain, &what)];
     lines.extend(because.iter().map(|text| Line::of(Tone::Plain, &format!("  {text}"))));
+    if before.is_some() {
+        let text = format!("  the next `{}` takes it away", fleet.command("lock"));
+        lines.push(Line::of(Tone::Warn, &text));
+    }
     door.screen.show(&lines)?;
     Ok(exit::DONE)
 }

@@ -49,7 +49,7 @@ pub fn run(args: &Args, door: &Door) -> Outcome {
     let (mark, tone, text) = match &args.reason {
         Some(reason) => {
             registry.yank(&name, &version, reason)?;
-            let text = "  yanked: combinations that are locked to it keep it, others do not come to it; who has it: fleetctl validate";
+            let text = "  yanked: combinations that are locked to it keep it, also for sites that come to ask for the same; nothing else gets it; who has it: fleetctl validate";
             ("- ", Tone::Warn, text)
         }
         None if registry.unyank(&name, &version)? => ("+ ", Tone::Good, "  may be chosen again"),

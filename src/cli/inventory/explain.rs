@@ -79,7 +79,10 @@ pub fn run(args: &Args, door: &Door) -> Outcome {
     }
     let mut lines = head(site, args.key.is_none());
     for conflict in conflicts {
-        let line = Line::of(Tone::Bad, "in conflict: ").add(Tone::Plain, &conflict.text);
+        // A name or a hold that no version has is no quarrel of features.
+        let is_missing = conflict.text.contains("never published");
+        let label = if is_missing { "cannot be had: " } else { "in conflict: " };
+        let line = Line::of(Tone::Bad, label).add(Tone::Plain, &conflict.text);
         lines.push(line);
         let feature = conflict.features.first().map_or("FEATURE", String::as_str);
         let text = format!("  the whole story: fleetctl feature why {} {feature}", site.name);

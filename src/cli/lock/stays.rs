@@ -60,7 +60,19 @@ fn why(
     tools: (&Prospect<'_>, &Trials<'_>),
 ) -> BTreeMap<String, BTreeSet<SiteName>> {
     let all = &solved.asked.sites;
-    let is_held = solved.gets.get(feature).is_some_and(|chosen| chosen.held);
+    let chosen = solved.gets.get(feature);
+    let would_do = |version: &Version| {
+        update.requirement.as_ref().is_none_or(|wanted| wanted.matches(version))
+    };
+    let has = chosen.map(|chosen| &chosen.version);
+    let newer = tools.0.catalog.get(feature).into_iter().flatten();
+    let mut newer = newer.filter(|(version, found)| {
+        found.yanked.is_none() && has != Some(*version) && would_do(version)
+    });
+    // What has what was asked for, or the newest, needs no hold to stay.
+    let is_there = update.requirement.is_some() && has.is_some_and(would_do);
+    let is_better = newer.any(|(version, _)| update.requirement.is_some() || Some(version) > has);
+    let is_held = chosen.is_some_and(|chosen| chosen.held) && !is_there && is_better;
     if is_held {
         let mut found: BTreeMap<String, BTreeSet<SiteName>> = BTreeMap::new();
         for site in all {

@@ -60,7 +60,7 @@ pub fn rows(moves: &Moves, stays: Vec<Row>) -> Vec<Row> {
     let mut rows: Vec<Row> = moves.moves.iter().map(Row::of_move).collect();
     rows.extend(moves.reworded.iter().map(|known| {
         let what = match known.version {
-            Some(_) => format!("same version, other words: {}", known.what),
+            Some(_) => format!("stays, though what is asked changed: {}", known.what),
             None => format!("no effect: {}", known.what),
         };
         Row::unmoved(&known.feature, known.version.as_ref(), known.sites.clone(), what)

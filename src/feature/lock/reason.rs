@@ -60,6 +60,18 @@ pub(super) fn others(
             format!("{feature} {from} does not go with {}{}", which(name, req), is_that())
         }));
     }
+    // What the version needs, and is not there any more.
+    let gone = own.into_iter().flat_map(|own| &own.requires);
+    let gone = gone.filter(|(name, _)| !solved.gets.contains_key(*name));
+    all.extend(gone.map(|(name, req)| {
+        let asked = &solved.asked;
+        let why = match (asked.opt_outs.get(name), asked.held(name), asked.holds.get(name)) {
+            (Some(at), ..) => format!(", which is opted out of, {at}"),
+            (None, Some(version), Some((at, _))) => format!(", which is held at {version}, {at}"),
+            _ => ", which cannot be had".to_owned(),
+        };
+        format!("{feature} {from} needs {}{why}", which(name, req))
+    }));
     (!all.is_empty()).then(|| all.join("; "))
 }
 
@@ -152,6 +164,11 @@ fn changed_wants(locked: &LockedSet, solved: &Solved, feature: &FeatureName) -> 
     for (requirement, askers) in solved.asked.asked.get(feature).into_iter().flatten() {
         for (who, at) in askers {
             let gap = if text.is_empty() { "" } else { " and " };
+            let who = match who {
+                // Sites that ask for the same are one set, whoever of them says so itself.
+                Through::Site if solved.asked.sites.len() > 1 => "one of them itself".to_owned(),
+                who => who.to_string(),
+            };
             let _ = write!(text, "{gap}{who} wants {}, {at}", any(requirement));
         }
     }
@@ -203,16 +220,16 @@ pub(super) fn without_effect(
         all.push((feature.clone(), format!("opted out{at}; it was not there")));
     }
     for feature in old.without.difference(&new.set.without).filter(is_absent) {
-        all.push((feature.clone(), "no longer opted out; nobody wants it".to_owned()));
+        all.push((feature.clone(), "no longer opted out; not wanted there".to_owned()));
     }
     for (feature, held) in new.set.holds.iter().filter(|(feature, _)| is_absent(feature)) {
         if old.holds.get(feature) != Some(held) {
-            all.push((feature.clone(), format!("held at {held}; nobody wants it")));
+            all.push((feature.clone(), format!("held at {held}; not wanted there")));
         }
     }
     for feature in old.holds.keys().filter(is_absent) {
         if !new.set.holds.contains_key(feature) {
-            all.push((feature.clone(), "no longer held; nobody wants it".to_owned()));
+            all.push((feature.clone(), "no longer held; not wanted there".to_owned()));
         }
     }
     all

@@ -122,8 +122,16 @@ fn tried(
     });
     let gets: std::collections::BTreeMap<FeatureName, Version> = versions.collect();
     if gets.get(feature) != Some(version) {
-        // Held after all.
-        return Against::Impossible(Vec::new());
+        // Those who need another one would go back rather than bear it; or it is held after all.
+        let needs = solved.needs.get(feature).into_iter().flatten();
+        let against = needs.filter(|(requirement, _)| !requirement.covers(version));
+        let facts = against.flat_map(|(requirement, askers)| {
+            askers.iter().map(move |asker| {
+                let at = solved.gets.get(asker).map(|chosen| format!(" {}", chosen.version));
+                format!("{asker}{} needs {feature} {requirement}", at.unwrap_or_default())
+            })
+        });
+        return Against::Impossible(facts.collect());
     }
     let has = |name: &FeatureName| solved.gets.get(name).map(|chosen| &chosen.version);
     let names: BTreeSet<&FeatureName> = gets.keys().chain(solved.gets.keys()).collect();

@@ -266,6 +266,16 @@ impl Telling<'_, '_> {
         problem.hint(format!("{}; {}", self.advice(number, feature), self.available(number)))
     }
 
+    /// What to do about an update to versions that will not do.
+    fn not_now(&self, feature: &Listed<'_>, number: Number, now: &Requirement) -> String {
+        let places: Vec<Place> = feature.newest_in(&feature.matching(now)).collect();
+        if !places.is_empty() && places.iter().all(|place| self.case.fit(number, *place).is_err()) {
+            let why = self.unfit(number, feature, places).join("; ");
+            return format!("{why}: update to another version");
+        }
+        "change what is asked for, or update to a version that it allows".to_owned()
+    }
+
     /// What to do about a feature of which nothing will do.
     fn advice(&self, number: Number, feature: &Listed<'_>) -> String {
         let name = feature.name;
@@ -278,6 +288,9 @@ impl Telling<'_, '_> {
         } else {
             self.case.wanted(number, feature)
         };
+        if let Some(now) = self.case.now(number) {
+            return self.not_now(feature, number, now);
+        }
         for place in feature.newest_in(&agreed) {
             let Some((version, _)) = feature.at(place) else { continue };
             match self.case.fit(number, place) {
@@ -297,9 +310,6 @@ impl Telling<'_, '_> {
                         self.who.are(),
                         self.who.opt_out(name.as_str()),
                     );
-                }
-                Err(Unfit::NotNow(_)) => {
-                    return "change what the groups require, or update to a version that they allow".to_owned();
                 }
                 _ => {}
             }

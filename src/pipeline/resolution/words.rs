@@ -14,6 +14,33 @@ use crate::{
 const SHOWN: usize = 8;
 
 impl Fleet {
+    /// What to say of an update with which those who need a feature would rather go back to what
+    /// needs it not; `None` where no site has it now.
+    pub(super) fn nobody_would_have(&self, feature: &FeatureName) -> Option<Problem> {
+        let sets = self.lock.iter().flat_map(|lock| lock.sets.values());
+        let needs = sets.filter_map(|locked| Some((locked, locked.needs.get(feature)?)));
+        let each = needs.flat_map(|(locked, needs)| {
+            needs.iter().flat_map(move |(requirement, askers)| {
+                askers.iter().filter_map(move |asker| {
+                    Some(format!(
+                        "{asker} {} needs {feature} {requirement}",
+                        locked.gets.get(asker)?
+                    ))
+                })
+            })
+        });
+        let each: BTreeSet<String> = each.collect();
+        if each.is_empty() {
+            return None;
+        }
+        let each: Vec<String> = each.into_iter().collect();
+        let message =
+            format!("--update {feature}: no site would have it any more: {}", each.join("; "));
+        Some(Problem::new(message).hint(
+            "update what needs it as well, or wait for a version of that which bears the new one",
+        ))
+    }
+
     pub(super) fn never_locked(&self) -> Problem {
         let name = self.lock_name();
         Problem::new(format!("there is no {name}, and only what is locked may be deployed"))
@@ -98,6 +125,7 @@ pub(super) fn no_site_has(
 pub(super) fn newest_of(feature: &FeatureName, published: &BTreeMap<Version, Published>) -> String {
     let newest = published.iter().rev().take(SHOWN).map(|(version, found)| match found.yanked {
         Some(_) => format!("{version} (yanked)"),
+        None if !version.pre.is_empty() => format!("{version} (a pre-release: name it whole)"),
         None => version.to_string(),
     });
     let mut newest: Vec<String> = newest.collect();

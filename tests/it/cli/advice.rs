@@ -90,7 +90,11 @@ fn a_hold_that_has_ended_is_in_nobodys_way_before_it_is_locked_either() {
         says(&stage, &explain, "form: ^2.1 → 2.2.0 (locked)");
         says(&stage, &["feature", "list", "form"], "2.2.0    ");
         stage.run(&["feature", "outdated"]).expect(0);
-        says(&stage, &["lock", "--check"], "same version, other words: its hold has ended");
+        says(
+            &stage,
+            &["lock", "--check"],
+            "stays, though what is asked changed: its hold has ended",
+        );
         stage.replace(SITES, &hold, "");
     }
 }
@@ -210,7 +214,7 @@ fn a_yanked_version_under_a_hold_that_has_ended_goes_with_the_next_lock() {
     for file in [SITES, "fleet.lock"] {
         stage.replace(file, "2999-01-31", "2001-01-31");
     }
-    says(&stage, &why, "what is locked to it stays; the next `fleetctl lock` brings 2.2.0\n");
+    says(&stage, &why, "loses mail; the next `fleetctl lock` brings 2.2.0\n");
     says_not(&stage, &why, "lift the hold");
     says(&stage, &["validate"], "a.example has it; the next `fleetctl lock` brings 2.2.0\n");
 }
@@ -355,6 +359,88 @@ fn what_the_registry_lost_is_told_with_a_way_that_is_one() {
     let ran = stage.run(&["validate"]).expect(3);
     assert!(
         ran.err.contains("form 2.2.0 is in fleet.lock, and not in the registry"),
+        "{}",
+        ran.err
+    );
+}
+
+#[test]
+fn what_needs_a_feature_is_told_where_an_update_would_take_the_feature_away() {
+    let stage = stage(
+        "  promo: { features: { popup: \"*\" } }\nsites:\n  a.example: { groups: [promo] }\n",
+    );
+    publish(&stage, "popup", "1.0.0", "");
+    publish(&stage, "consent", "1.0.0", "");
+    publish(&stage, "popup", "1.1.0", "requires: { consent: \"^1\" }\n");
+    stage.run(&["lock"]).expect(0);
+    publish(&stage, "consent", "2.0.0", "");
+    says(
+        &stage,
+        &["feature", "why", "a.example", "consent"],
+        "  2.0.0  popup 1.1.0 needs consent ^1\n",
+    );
+    let ran = stage.run(&["lock", "--check", "--update", "consent@2.0.0"]).expect(2);
+    let told = "--update consent: no site would have it any more: popup 1.1.0 needs consent ^1\n";
+    assert!(ran.err.contains(told), "{}", ran.err);
+    // Opting out of it takes back what needs it, and the lock says why.
+    stage.replace(SITES, "a.example: { ", "a.example: { features: { consent: false }, ");
+    let row = "~ popup 1.1.0 → 1.0.0 (older)  1 site  a.example\n    popup 1.1.0 needs consent ^1, which is opted out of, inventory/sites.yml:5:28\n";
+    says(&stage, &["lock", "--check"], row);
+}
+
+#[test]
+fn what_goes_together_only_at_a_cost_fits_and_names_the_cost() {
+    let stage = stage(
+        "sites:\n  a.example: { features: { form: \"*\", popup: \"*\" } }\n  b.example: { features: { popup: \"*\" } }\n",
+    );
+    forms(&stage, &["2.1.0", "2.2.0"]);
+    publish(&stage, "popup", "1.0.0", "");
+    stage.run(&["lock"]).expect(0);
+    publish(&stage, "popup", "1.1.0", "conflicts: { form: \"^2.2\" }\n");
+    let found = screen(&stage, &["feature", "outdated"]);
+    assert!(
+        found
+            .contains("1.1.0   1      fleetctl lock --update popup (with it form back to 2.1.0)\n"),
+        "{found}"
+    );
+    assert!(found.contains("1.1.0   1      fleetctl lock --update popup\n"), "{found}");
+    stage.run(&["lock", "--update", "popup"]).expect(0);
+    let found = screen(&stage, &["feature", "outdated"]);
+    assert!(!found.contains("popup         "), "{found}");
+}
+
+#[test]
+fn what_one_site_says_itself_is_not_said_of_its_like() {
+    let stage = stage(
+        "  promo: { features: { popup: \"^1.0\" } }
+sites:
+  a.example: { groups: [promo], features: { popup: \"^1.0\" } }
+  b.example: { groups: [promo] }
+",
+    );
+    publish(&stage, "popup", "1.0.0", "");
+    let ran = stage.run_on(160, &["feature", "matrix"]).expect(0);
+    assert!(ran.out.contains("promo               2      1.0.0\n"), "{}", ran.out);
+    assert!(ran.out.contains("(sites themselves)  1      1.0.0\n"), "{}", ran.out);
+}
+
+#[test]
+fn who_would_get_what_was_yanked_is_not_said_to_have_it() {
+    let stage = stage(
+        "sites:\n  a.example: { features: { form: \"^2\" } }\n  held.example: { features: { form: \"^2\" }, hold: { form: 2.1.0 } }\n",
+    );
+    forms(&stage, &["2.1.0", "2.2.0"]);
+    stage.run(&["lock"]).expect(0);
+    yank(&stage, "form@2.2.0");
+    stage.replace(SITES, ", hold: { form: 2.1.0 }", "");
+    let note =
+        "form 2.2.0 was yanked (loses mail), and a.example has it, and held.example would get it; ";
+    says(&stage, &["lock", "--check"], note);
+    says(&stage, &["feature", "outdated"], "fleetctl lock (brings 2.2.0, which was yanked)\n");
+    yank(&stage, "form@2.1.0");
+    let ran = stage.run(&["lock", "--update", "form@2.1.0", "--check"]).expect(3);
+    assert!(
+        ran.err.contains("hint: form 2.1.0 was yanked: loses mail: update to another version;"),
         "{}",
         ran.err
     );

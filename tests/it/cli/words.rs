@@ -38,7 +38,7 @@ fn a_lock_tells_sites_and_reasons() {
         ran.out,
         "\
 = contact-form 2.1.4  4 sites  acme.example, shop[01:03].example
-    same version, other words: group forms wants ^2.0, inventory/sites.yml:4:24; before: ^2.1 by group forms
+    stays, though what is asked changed: group forms wants ^2.0, inventory/sites.yml:4:24; before: ^2.1 by group forms
 fleet.lock would change, but no site gets another version: 5 sites in 3 requirement sets
 "
     );
@@ -174,7 +174,7 @@ fn what_was_yanked_is_not_just_the_newest() {
         "\
 out.example has popup 1.0.2
   group promo wants any version, inventory/sites.yml:5:24
-  it was yanked: it blinks; what is locked to it stays; no other published version will do; publish a newer one
+  it was yanked: it blinks; no other published version will do; publish a newer one
   no newer version is published
 "
     );
@@ -340,7 +340,7 @@ features
         serde_json::json!({
             "schema": 1, "site": "acme.example", "conflicts": [],
             "topics": [{
-                "kind": "features", "name": "contact-form", "value": "^2.1", "version": "2.2.0",
+                "kind": "features", "name": "contact-form", "value": "^2.1", "version": "2.2.0", "remark": "(locked)",
                 "said": [{
                     "who": "group forms wants ^2.1", "at": "inventory/sites.yml:4:24",
                     "holds": true,

@@ -132,7 +132,9 @@ impl Features<'_> {
                 (Some(_), ..) => {
                     ("; that day is over, and `fleetctl lock` goes by the wants".to_owned(), false)
                 }
-                (None, true, _) => ("; without effect unless something needs it".to_owned(), false),
+                (None, true, _) => {
+                    ("; not wanted here: it binds only what needs it".to_owned(), false)
+                }
                 (None, _, true) => (String::new(), true),
                 (None, ..) => {
                     (format!("; that is not {}, and a hold wins", against.join(" nor ")), true)
@@ -142,7 +144,8 @@ impl Features<'_> {
         if holds {
             topic.value = format!("held at {}", hold.version);
         } else if topic.value.is_empty() {
-            "not wanted".clone_into(&mut topic.value);
+            let value = if is_needed { "needed by others" } else { "not wanted" };
+            value.clone_into(&mut topic.value);
         }
         topic.said.push(Word::new(format!("{said}{what}"), &hold.from.at, holds));
     }

@@ -67,6 +67,7 @@ impl Topic {
         });
         if let (Some(fields), "features") = (topic.as_object_mut(), self.heading) {
             fields.insert("version".to_owned(), json!(self.version));
+            fields.insert("remark".to_owned(), json!(self.remark.trim()));
         }
         topic
     }

@@ -205,7 +205,7 @@ fn holds_and_opt_outs_without_an_effect_are_told_as_such() {
         words,
         [
             "contact-form: opted out, inventory/sites.yml:1:1; it was not there",
-            "form-core: held at 1.2.0; nobody wants it",
+            "form-core: held at 1.2.0; not wanted there",
             "popup: held at 1.0.2, inventory/sites.yml:1:1",
         ]
     );
