@@ -1,10 +1,10 @@
 //! What every verb needs: the flags, the screen, the project and its inventory.
 
-use std::{env, future::Future, path::PathBuf};
+use std::{collections::BTreeSet, env, future::Future, path::PathBuf};
 
 use super::{Failure, Global, Screen, exit};
 use crate::{
-    inventory::{Inventory, Target, select},
+    inventory::{Inventory, Site, Target, select},
     model::{FeatureName, Problem, SiteName},
     project::{Environment, Project, Surroundings},
     report::{Line, Tone},
@@ -99,13 +99,21 @@ impl Door {
 /// # Errors
 /// Words that match nothing: exit code 2.
 pub fn selected(inventory: &Inventory, target: &Target) -> Result<Vec<SiteName>, Failure> {
-    let features_of = |site: &crate::inventory::Site| {
-        site.wants
-            .iter()
-            .map(|want| want.feature.clone())
-            .collect::<std::collections::BTreeSet<FeatureName>>()
-    };
-    select(inventory, target, &features_of)
+    selected_by(inventory, target, &|site| {
+        site.wants.iter().map(|want| want.feature.clone()).collect()
+    })
+}
+
+/// The sites meant, by what somebody else knows that they have.
+///
+/// # Errors
+/// As for [`selected`].
+pub fn selected_by(
+    inventory: &Inventory,
+    target: &Target,
+    features_of: &dyn Fn(&Site) -> BTreeSet<FeatureName>,
+) -> Result<Vec<SiteName>, Failure> {
+    select(inventory, target, features_of)
         .map_err(|problems| Failure { code: exit::USAGE, problems })
 }
 

@@ -109,7 +109,8 @@ impl Lock {
     /// The sites of a set that were not among those that it was locked for. None where nothing
     /// was, or where the lock names no sites.
     pub fn joined<'a>(&self, asked: &'a AskedSet) -> impl Iterator<Item = &'a SiteName> {
-        let locked = self.sets.get(&asked.set).filter(|locked| !locked.sites.is_empty());
+        let is_naming = self.sets.values().any(|locked| !locked.sites.is_empty());
+        let locked = self.sets.get(&asked.set).filter(|_| is_naming);
         let is_new =
             move |site: &&SiteName| locked.is_some_and(|known| !known.sites.contains(*site));
         asked.sites.iter().filter(is_new)

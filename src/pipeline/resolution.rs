@@ -284,9 +284,10 @@ impl Fleet {
         let wants = site.wants.iter().map(|want| want.feature.clone());
         let locked = self.lock.as_ref().and_then(|lock| {
             let asked = requirement_sets(&[ask(site, self.today)]).into_iter().next()?;
-            lock.sets.get(&asked.set)
+            let known = lock.sets.get(&asked.set).map(|locked| &locked.gets);
+            known.or_else(|| lock.gets_of(&site.name))
         });
-        let locked = locked.into_iter().flat_map(|locked| locked.gets.keys().cloned());
+        let locked = locked.into_iter().flat_map(|gets| gets.keys().cloned());
         wants.chain(locked).collect()
     }
 

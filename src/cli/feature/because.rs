@@ -57,7 +57,7 @@ pub fn reasons(fleet: &Fleet, solved: &Solved, feature: &FeatureName) -> Vec<Rea
         let against = asked.filter(|(requirement, _)| !requirement.matches(&chosen.version));
         let against = against.map(|(requirement, _)| requirement.as_str()).collect::<Vec<_>>();
         let remark = match ended {
-            Some(_) => Some("; the next `fleetctl lock` lets it go".to_owned()),
+            Some(_) => Some(format!("; the next `{}` lets it go", fleet.command("lock"))),
             None if against.is_empty() => None,
             None => Some(format!("; that is not {}: a hold wins", against.join(" nor "))),
         };

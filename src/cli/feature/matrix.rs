@@ -82,8 +82,10 @@ pub fn run(args: &Args, door: &Door) -> Outcome {
     door.screen.note(&Line::of(Tone::Dim, &legend))?;
     super::resolve::tell_source(door, &fleet, &resolved)?;
     let sets = plural(resolved.resolution.sets.len(), "requirement set");
-    door.screen
-        .note(&Line::of(Tone::Dim, &format!("{sets}: fleetctl feature resolve shows them")))?;
+    door.screen.note(&Line::of(
+        Tone::Dim,
+        &format!("{sets}: {} shows them", fleet.command("feature resolve")),
+    ))?;
     super::resolve::tell_rest(door, &fleet, &resolved, conflict)
 }
 

@@ -172,7 +172,10 @@ impl Compared<'_> {
     fn row(&self, solved: &Solved, feature: &FeatureName, has: &Version) -> Option<Row> {
         let Self { prospect, free, trials } = self;
         let free = free.of_set(&solved.asked.set);
-        let held = solved.gets.get(feature).is_some_and(|chosen| chosen.held);
+        // A hold that has ended holds nothing, also where the next lock changes nothing yet.
+        let is_held = |solved: &Solved| solved.gets.get(feature).is_some_and(|one| one.held);
+        let after = prospect.plain().0.of_set(&solved.asked.set);
+        let held = is_held(after.unwrap_or(solved));
         let has = has.clone();
         let published = prospect.catalog.get(feature);
         let is_yanked = |version: &Version| {
@@ -213,7 +216,7 @@ impl Compared<'_> {
         let ended = prospect.fleet.hold_ended(solved, feature);
         Some(Row {
             obstacle: free.filter(|_| is_kept).and_then(|free| Obstacle::of(trials, free, feature)),
-            hold_ended: ended.filter(|_| held),
+            hold_ended: ended.filter(|_| is_held(solved) && next != Coming::Same),
             feature: feature.clone(),
             held,
             has,

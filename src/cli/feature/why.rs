@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     cli::{Door, Failure, Outcome, exit, flags::HostFlags, inventory::find, visit},
-    feature::{Catalog, Chosen, Solved, Trials},
+    feature::{Against, Catalog, Chosen, Solved, Trials},
     inventory::{LayerName, Site},
     model::{FeatureName, Problem},
     pipeline::Fleet,
@@ -198,7 +198,17 @@ impl Case<'_> {
         let newer = trials.newer(solved, feature).filter(|(version, _)| *version > has);
         let each = newer.map(|(version, against)| {
             let doubt = Doubt { prospect, solved, feature, version };
-            let said = hold.map_or_else(|| doubt.said(&against), |hold| hold_said(hold));
+            let is_besides = matches!(
+                against,
+                Against::Yanked(_) | Against::Platforms(_) | Against::Asked { .. }
+            );
+            let said = match hold {
+                None => doubt.said(&against),
+                Some(hold) if is_besides => {
+                    format!("{}; and without it: {}", hold_said(hold), doubt.said(&against))
+                }
+                Some(hold) => hold_said(hold),
+            };
             (version.clone(), said)
         });
         let comes = comes.filter(|to| *to > has);

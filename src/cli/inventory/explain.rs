@@ -85,7 +85,9 @@ pub fn run(args: &Args, door: &Door) -> Outcome {
         let line = Line::of(Tone::Bad, label).add(Tone::Plain, &conflict.text);
         lines.push(line);
         let feature = conflict.features.first().map_or("FEATURE", String::as_str);
-        let text = format!("  the whole story: fleetctl feature why {} {feature}", site.name);
+        let words = format!("feature why {} {feature}", site.name);
+        let command = fleet.as_ref().map(|fleet| fleet.command(&words)).unwrap_or_default();
+        let text = format!("  the whole story: {command}");
         lines.push(Line::of(Tone::Dim, &text));
     }
     let mut heading = "";

@@ -3,8 +3,14 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    cli::{Door, Failure, Outcome, door::selected, exit, flags::TargetFlags},
+    cli::{
+        Door, Failure, Outcome,
+        door::{selected, selected_by},
+        exit,
+        flags::TargetFlags,
+    },
     inventory::{Inventory, Site, unreachable},
+    pipeline,
     report::{Line, Table, Tone, plural},
 };
 
@@ -19,7 +25,15 @@ pub struct Args {
 pub fn run(args: &Args, door: &Door) -> Outcome {
     let (project, inventory) = super::open(door)?;
     let target = project.limited(&args.target.target());
-    let names = selected(&inventory, &target.map_err(Failure::usage)?)?;
+    let target = target.map_err(Failure::usage)?;
+    // What sites have because others need it stands in the lock.
+    let by_feature = !target.features.is_empty();
+    let environment = door.global.env.as_deref();
+    let fleet = by_feature.then(|| pipeline::load(project, environment, &[]).ok()).flatten();
+    let names = match fleet {
+        Some(fleet) => selected_by(&inventory, &target, &|site| fleet.features_of(site))?,
+        None => selected(&inventory, &target)?,
+    };
     if door.screen.is_json() {
         door.screen.json(&names)?;
         return Ok(exit::DONE);

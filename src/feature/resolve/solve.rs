@@ -321,7 +321,17 @@ impl<'c> Case<'c> {
                     Package::Feature(number) => Some((number, place)),
                     Package::Root | Package::Shadow(_) => None,
                 });
-                Ok(self.needed(&features.collect()))
+                let needed = self.needed(&features.collect());
+                // A hold of what is only needed counts as well, at a version that there is.
+                let names = needed.keys().filter_map(|number| self.world.feature(*number));
+                let mut lost = names.filter(|feature| {
+                    let held = self.asked.held(feature.name);
+                    held.is_some_and(|version| feature.place(version).is_none())
+                });
+                match lost.next() {
+                    Some(feature) => Err(Trouble::HeldAtNothing(feature.name.clone())),
+                    None => Ok(needed),
+                }
             }
             Err(PubGrubError::NoSolution(why)) => {
                 let mut found: Vec<Fact> = Vec::new();

@@ -445,3 +445,52 @@ fn who_would_get_what_was_yanked_is_not_said_to_have_it() {
         ran.err
     );
 }
+
+#[test]
+fn a_hold_at_what_was_never_published_is_refused_also_where_only_others_need_it() {
+    let stage = stage("sites:\n  a.example: { features: { form: \"*\" } }\n");
+    publish(&stage, "core", "1.0.0", "");
+    publish(&stage, "form", "1.0.0", "requires: { core: \"^1\" }\n");
+    stage.run(&["lock"]).expect(0);
+    stage.replace(SITES, "a.example: { ", "a.example: { hold: { core: 1.9.0 }, ");
+    let ran = stage.run(&["lock"]).expect(3);
+    assert!(
+        ran.err.contains("a.example is held at core 1.9.0, which was never published"),
+        "{}",
+        ran.err
+    );
+    says(&stage, &["inventory", "list", "--feature", "core"], "a.example");
+    // The hint opts out of nothing that others need.
+    stage.replace(
+        SITES,
+        "hold: { core: 1.9.0 }, features: { form: \"*\" }",
+        "features: { form: \"*\", core: \"^2\" }",
+    );
+    publish(&stage, "core", "2.0.0", "");
+    let ran = stage.run(&["lock"]).expect(3);
+    assert!(
+        ran.err.contains("opt out of form: `features: { form: false }` at a.example"),
+        "{}",
+        ran.err
+    );
+}
+
+#[test]
+fn a_hold_that_has_ended_is_not_called_held_where_only_an_update_moves() {
+    let stage = stage(
+        "sites:\n  a.example:\n    features: { form: \"^2\" }\n    hold: { form: { version: 2.2.0, until: 2999-01-31 } }\n  b.example: { features: { form: \"^2\" } }\n",
+    );
+    forms(&stage, &["2.2.0"]);
+    stage.run(&["lock"]).expect(0);
+    forms(&stage, &["2.3.0"]);
+    for file in [SITES, "fleet.lock"] {
+        stage.replace(file, "2999-01-31", "2001-01-31");
+    }
+    says(&stage, &["feature", "outdated"], "2.3.0   2      fleetctl lock --update form\n");
+    stage.run(&["lock"]).expect(0);
+    says(
+        &stage,
+        &["lock", "--update", "form"],
+        "~ form 2.2.0 → 2.3.0  2 sites  a.example, b.example\n",
+    );
+}

@@ -367,7 +367,7 @@ acme.example  inventory/sites.yml:7:3
 in conflict: no published version of contact-form satisfies everybody
   the whole story: fleetctl feature why acme.example contact-form
 features
-  contact-form: ^2.1, ^1 → no version: in conflict
+  contact-form: ^2.1, ^1 → no version: in conflict (the lock still has 2.1.4)
     ✓ group forms wants ^2.1 (inventory/sites.yml:4:24)
     ✓ site wants ^1 (inventory/sites.yml:7:31)
 "

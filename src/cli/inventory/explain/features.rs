@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     feature::{Feature, Solved},
-    inventory::{Hold, Site},
+    inventory::{Hold, LayerName, Site},
     model::{FeatureName, Requirement},
     registry::PublishedVersion,
 };
@@ -86,6 +86,13 @@ pub fn topics(
             let topic = all.values_mut().find(|topic| is_wanted && topic.name == feature);
             if let Some(topic) = topic {
                 " → no version: in conflict".clone_into(&mut topic.remark);
+            }
+        }
+    }
+    if let Versions::Conflict { before, .. } = versions {
+        for (feature, version) in before {
+            if let Some(topic) = all.get_mut(feature) {
+                topic.remark = format!("{} (the lock still has {version})", topic.remark);
             }
         }
     }
@@ -179,11 +186,19 @@ impl Features<'_> {
     fn opt_outs(&mut self) {
         for out in &self.site.opt_outs {
             let is_in = self.site.wants.iter().any(|want| want.feature == out.feature);
+            let is_group = matches!(out.from.who, LayerName::Group(_));
+            let wins =
+                if is_group && self.site.waived.iter().any(|want| want.feature == out.feature) {
+                    "; that wins over what groups want"
+                } else {
+                    ""
+                };
             let Some(topic) = self.topic(&out.feature, || true) else { continue };
             if !is_in {
                 "none: opted out".clone_into(&mut topic.value);
             }
-            topic.said.push(Word::new(format!("{} opts out", out.from.who), &out.from.at, !is_in));
+            let said = format!("{} opts out{}", out.from.who, if is_in { "" } else { wins });
+            topic.said.push(Word::new(said, &out.from.at, !is_in));
         }
         for want in &self.site.waived {
             let Some(topic) = self.topic(&want.feature, || true) else { continue };

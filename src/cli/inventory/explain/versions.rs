@@ -24,7 +24,12 @@ pub enum Versions {
         before: BTreeMap<FeatureName, Version>,
     },
     /// None: what is asked for does not go together.
-    Conflict(Problems),
+    Conflict {
+        /// Why.
+        problems: Problems,
+        /// What was locked for the site, whatever it asks for now.
+        before: BTreeMap<FeatureName, Version>,
+    },
     /// Nobody knows, because of this.
     Unknown(String),
 }
@@ -38,15 +43,17 @@ pub struct Conflict {
 impl Versions {
     /// Asks the lock, and the registry for what the lock does not have.
     pub fn of(fleet: &Fleet, site: &Site) -> Self {
+        let before = || {
+            let before = fleet.lock.as_ref().and_then(|lock| lock.gets_of(&site.name));
+            before.cloned().unwrap_or_default()
+        };
         match fleet.resolve(std::slice::from_ref(&site.name)) {
             Ok(mut resolved) => {
                 let is_locked = fleet.lock.is_some() && resolved.is_locked();
-                let before = fleet.lock.as_ref().and_then(|lock| lock.gets_of(&site.name));
-                let before = before.cloned().unwrap_or_default();
                 let solved = resolved.resolution.sets.pop().map(Box::new);
-                Self::Known { solved, is_locked, before }
+                Self::Known { solved, is_locked, before: before() }
             }
-            Err(LoadError::Wrong(problems)) => Self::Conflict(problems),
+            Err(LoadError::Wrong(problems)) => Self::Conflict { problems, before: before() },
             Err(other) => Self::Unknown(other.to_string()),
         }
     }
@@ -55,13 +62,13 @@ impl Versions {
     pub fn solved(&self) -> Option<&Solved> {
         match self {
             Self::Known { solved, .. } => solved.as_deref(),
-            Self::Conflict(_) | Self::Unknown(_) => None,
+            Self::Conflict { .. } | Self::Unknown(_) => None,
         }
     }
 
     /// The conflicts of a site.
     pub fn conflicts(&self, site: &Site) -> Vec<Conflict> {
-        let Self::Conflict(problems) = self else { return Vec::new() };
+        let Self::Conflict { problems, .. } = self else { return Vec::new() };
         let conflict = |problem: &crate::model::Problem| {
             let words: Vec<&str> =
                 problem.message.split(|c: char| !(c.is_alphanumeric() || c == '-')).collect();

@@ -310,11 +310,17 @@ impl Telling<'_, '_> {
             let why = feature.newest_in(span).find_map(|place| self.case.fit(*number, place).err());
             Some((feature.name, why))
         });
-        let wanted = facts.iter().rev().find_map(|fact| match fact {
-            Fact::Wants(number) => Some(self.name(*number)),
-            _ => None,
-        });
-        let wanted = wanted.unwrap_or("NAME");
+        let wanted = |may: &dyn Fn(Number) -> bool| {
+            facts.iter().rev().find_map(|fact| match fact {
+                Fact::Wants(number) if may(*number) => Some(self.name(*number)),
+                _ => None,
+            })
+        };
+        // Who opts out of what others need only meets the next conflict.
+        let is_free = |number: Number| {
+            !facts.iter().any(|fact| matches!(fact, Fact::Needs(_, _, to) if *to == number))
+        };
+        let wanted = wanted(&is_free).or_else(|| wanted(&|_| true)).unwrap_or("NAME");
         let out = format!("opt out of {wanted}: {}", self.who.opt_out(wanted));
         let missing = facts.iter().find_map(|fact| self.missing(fact));
         if let Some(feature) = missing.and_then(|number| self.listed(number)) {
@@ -331,7 +337,7 @@ impl Telling<'_, '_> {
             }
             Some((name, Some(Unfit::NotNow(_)))) => {
                 format!(
-                    "update {name} to another version, or name with further --update what must move with it"
+                    "update {name} to another version; or, where that can move too, name with further --update what stands in its way"
                 )
             }
             Some((name, _)) => format!("publish a version of {name} that will do, or {out}"),
