@@ -320,9 +320,12 @@ pub fn warn_of_lock(door: &Door, fleet: &Fleet, resolved: &Resolved) -> Result<(
     if !resolved.behind.is_empty() {
         let asks = verb(&resolved.behind, "asks", "ask");
         let sites = listed(&resolved.behind, 60);
-        texts.push(format!(
-            "{name} is behind: it does not have what {sites} {asks} for; run: {lock}"
-        ));
+        let next = if resolved.is_refused {
+            format!("`{lock}` will be refused until what stands below is mended")
+        } else {
+            format!("run: {lock}")
+        };
+        texts.push(format!("{name} is behind: it does not have what {sites} {asks} for; {next}"));
     }
     if !resolved.joined.is_empty() {
         let asks = verb(&resolved.joined, "asks", "ask");

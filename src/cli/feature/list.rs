@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::{
     cli::{Door, Failure, Outcome, exit},
-    feature::Catalog,
+    feature::{Catalog, Lock},
     model::{FeatureName, Problem, Problems, SiteName},
     pipeline::{self, Resolved},
     project::Project,
@@ -37,11 +37,13 @@ struct Row {
 pub fn run(args: &Args, door: &Door) -> Outcome {
     let project = door.project()?;
     let catalog = pipeline::registry(&project)?.catalog()?;
-    let usage = Usage::of(&project, door);
-    let wanted = &usage.wanted;
+    let mut usage = Usage::of(&project, door);
     let drafts = drafts(&project)?;
+    let sources = project.features()?.into_iter().map(|(name, _)| name);
+    usage.faulty = sources.filter(|name| !drafts.contains_key(name)).collect();
+    let (wanted, has) = (usage.wanted.keys(), usage.has.keys());
     let names: BTreeSet<&FeatureName> =
-        catalog.keys().chain(drafts.keys()).chain(wanted.keys()).collect();
+        catalog.keys().chain(drafts.keys()).chain(wanted).chain(has).collect();
     let names: Vec<&FeatureName> = match &args.name {
         None => names.into_iter().collect(),
         Some(name) => {
@@ -132,7 +134,9 @@ fn rows_of(
     let mut rows: Vec<Row> = Vec::new();
     let published = versions.and_then(|versions| versions.get(&draft?.0));
     if let Some((version, digest)) = draft {
+        let is_lost = published.is_none() && usage.sites(name, version) > 0;
         let state = match published {
+            None if is_lost => None,
             None => Some((Tone::Warn, "not published yet".to_owned())),
             Some(known) if known.digest.to_string() != *digest => {
                 Some((Tone::Bad, "differs from the published one: raise `version`".to_owned()))
@@ -144,10 +148,21 @@ fn rows_of(
             version: Some(version.clone()),
             digest: digest.chars().take(12).collect(),
             state,
-            sites: usage.sites(name, version),
+            sites: 0,
             older: 0,
         }));
     }
+    // What sites have must be somewhere.
+    let is_lost = |version: &&Version| versions.is_none_or(|all| !all.contains_key(*version));
+    let lost = usage.has.get(name).into_iter().flat_map(BTreeMap::keys).rev().filter(is_lost);
+    rows.extend(lost.map(|version| Row {
+        feature: name.clone(),
+        version: Some(version.clone()),
+        digest: String::new(),
+        state: (Tone::Bad, "gone from the registry: restore it, or publish it again".to_owned()),
+        sites: usage.sites(name, version),
+        older: 0,
+    }));
     let (mut is_newest_told, mut older) = (false, 0);
     for (version, published) in versions.into_iter().flatten().rev() {
         let state = match &published.yanked {
@@ -173,7 +188,12 @@ fn rows_of(
         last.older = older;
     }
     if rows.is_empty() {
-        let state = (Tone::Bad, "wanted, but neither published nor in features/".to_owned());
+        let what = if usage.faulty.contains(name) {
+            format!("wanted, not published, and features/{name} is not sound: fleetctl validate")
+        } else {
+            "wanted, but neither published nor in features/".to_owned()
+        };
+        let state = (Tone::Bad, what);
         rows.push(Row {
             feature: name.clone(),
             version: None,
@@ -222,6 +242,8 @@ struct Usage {
     unknown: Vec<String>,
     /// Why some sites are not counted, and how many.
     conflict: Vec<String>,
+    /// Features of the project that cannot be read.
+    faulty: BTreeSet<FeatureName>,
     left_out: usize,
 }
 
@@ -257,10 +279,16 @@ impl Usage {
                 Resolved::default()
             }
         };
-        for solved in resolved.resolution.sets {
-            for (feature, chosen) in solved.gets {
-                let versions = usage.has.entry(feature).or_default();
-                *versions.entry(chosen.version).or_insert(0) += solved.asked.sites.len();
+        // What is locked for a site counts, whatever it asks for by now.
+        let locked = fleet.lock.as_ref().map(Lock::of_site).unwrap_or_default();
+        for solved in &resolved.resolution.sets {
+            for (feature, chosen) in &solved.gets {
+                for site in &solved.asked.sites {
+                    let before = locked.get(site).and_then(|(_, before)| before.gets.get(feature));
+                    let version = before.unwrap_or(&chosen.version).clone();
+                    let versions = usage.has.entry(feature.clone()).or_default();
+                    *versions.entry(version).or_insert(0) += 1;
+                }
             }
         }
         usage

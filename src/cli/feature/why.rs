@@ -221,8 +221,9 @@ impl Case<'_> {
 /// A feature that somebody wants, published, or both.
 fn known(name: &str, fleet: &Fleet, catalog: &Catalog) -> Result<FeatureName, Failure> {
     let wanted = fleet.inventory.sites().iter().flat_map(|site| &site.wants);
+    let locked = fleet.lock.iter().flat_map(|lock| lock.features.keys());
     let all: BTreeSet<&FeatureName> =
-        catalog.keys().chain(wanted.map(|want| &want.feature)).collect();
+        catalog.keys().chain(wanted.map(|want| &want.feature)).chain(locked).collect();
     if let Some(found) = all.iter().find(|known| known.as_str() == name) {
         return Ok((*found).clone());
     }

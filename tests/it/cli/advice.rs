@@ -354,6 +354,11 @@ fn what_the_registry_lost_is_told_with_a_way_that_is_one() {
     let way = "restore it; or move its sites on purpose: fleetctl lock --update form\n";
     says(&stage, &["lock"], way);
     says(&stage, &["validate"], "form 2.2.0 is in fleet.lock, and not in the registry");
+    says(
+        &stage,
+        &["feature", "list"],
+        "form     2.2.0                  1      gone from the registry: restore it, or",
+    );
     std::fs::remove_dir_all(stage.path("registry/form")).unwrap();
     says(&stage, &["lock"], "restore it: no version of form is left\n");
     let ran = stage.run(&["validate"]).expect(3);
