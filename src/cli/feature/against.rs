@@ -51,8 +51,9 @@ impl Doubt<'_> {
 
     fn possible(&self, others: &[(FeatureName, Option<Version>)]) -> String {
         let Self { prospect, solved, feature, version } = self;
+        let lock = prospect.fleet.lock_name();
         let Some(update) = prospect.command(solved, feature, version) else {
-            return format!("the lock; other sites are in the way of moving it: {}", self.check());
+            return format!("{lock}; other sites are in the way of moving it: {}", self.check());
         };
         let moves: Vec<String> = others
             .iter()
@@ -67,8 +68,8 @@ impl Doubt<'_> {
             .collect();
         let moves = moves.join(", ");
         match (prospect.fleet.lock.is_some(), moves.is_empty()) {
-            (true, true) => format!("the lock; to move it: {update}"),
-            (true, false) => format!("the lock; to move it: {update} (with it: {moves})"),
+            (true, true) => format!("{lock}; to move it: {update}"),
+            (true, false) => format!("{lock}; to move it: {update} (with it: {moves})"),
             (false, true) => format!("to have it: {update}"),
             (false, false) => {
                 format!("others were chosen first; to have it: {update} (with it: {moves})")

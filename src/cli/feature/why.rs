@@ -212,8 +212,8 @@ impl Case<'_> {
             (version.clone(), said)
         });
         let comes = comes.filter(|to| *to > has);
-        let command = prospect.fleet.command("lock");
-        let comes = comes.map(|to| (to.clone(), format!("the lock; to move it: {command}")));
+        let (lock, command) = (prospect.fleet.lock_name(), prospect.fleet.command("lock"));
+        let comes = comes.map(|to| (to.clone(), format!("{lock}; to move it: {command}")));
         each.chain(comes).collect()
     }
 }

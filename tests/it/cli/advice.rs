@@ -151,8 +151,8 @@ fn a_version_that_only_another_command_brings_is_told_with_that_command() {
     stage.run(&["lock"]).expect(0);
     forms(&stage, &["2.1.0", "2.2.0"]);
     let rows = "
-  2.2.0  the lock; to move it: fleetctl lock --update form
-  2.1.0  the lock; other sites are in the way of moving it: fleetctl lock --check --update form@2.1.0
+  2.2.0  fleet.lock; to move it: fleetctl lock --update form
+  2.1.0  fleet.lock; other sites are in the way of moving it: fleetctl lock --check --update form@2.1.0
 ";
     says(&stage, &["feature", "why", "a.example", "form"], rows);
     stage.run(&["lock", "--check", "--update", "form@2.1.0"]).expect(3);

@@ -141,8 +141,8 @@ fn an_update_and_a_plain_lock_are_told_apart() {
             "\
   the next `fleetctl lock` brings 2.2.0
 why no newer one:
-  2.3.0  the lock; to move it: fleetctl lock --update contact-form
-  2.2.0  the lock; to move it: fleetctl lock
+  2.3.0  fleet.lock; to move it: fleetctl lock --update contact-form
+  2.2.0  fleet.lock; to move it: fleetctl lock
 "
         ),
         "{told}"

@@ -412,7 +412,7 @@ acme.example has contact-form 2.1.4
 why no newer one:
   3.0.0  group forms wants ^2.1, inventory/sites.yml:3:24
   2.3.0  yanked: it loses mail
-  2.2.0  the lock; to move it: fleetctl lock --update contact-form
+  2.2.0  fleet.lock; to move it: fleetctl lock --update contact-form
 "
     );
     let ran = stage.run(&["feature", "why", "acme.example", "popup"]).expect(0);

@@ -148,7 +148,7 @@ why no newer one:
     // Where the lock is all that stands against it, what would move with it is told.
     assert!(
         why("acme.example").contains(
-            "\n  2.2.0  the lock; to move it: fleetctl lock --update contact-form (with it: form-core 1.0.0 → 2.0.0)\n"
+            "\n  2.2.0  fleet.lock; to move it: fleetctl lock --update contact-form (with it: form-core 1.0.0 → 2.0.0)\n"
         ),
         "{}",
         why("acme.example")
@@ -240,7 +240,7 @@ acme.example has contact-form 2.1.4
   was held at 2.1.4; the hold ended on 2001-01-01, inventory/sites.yml:7:27; the next `fleetctl lock` lets it go
   the next `fleetctl lock` brings 2.2.0
 why no newer one:
-  2.2.0  the lock; to move it: fleetctl lock
+  2.2.0  fleet.lock; to move it: fleetctl lock
 "
     );
     let ran = stage.run(&["feature", "outdated"]).expect(10);
