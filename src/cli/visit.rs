@@ -325,14 +325,17 @@ pub fn warn_of_lock(door: &Door, fleet: &Fleet, resolved: &Resolved) -> Result<(
         } else {
             format!("run: {lock}")
         };
-        texts.push(format!("{name} is behind: it does not have what {sites} {asks} for; {next}"));
+        texts.push(format!(
+            "{name} is behind: what {sites} {asks} for is new, or has changed since; {next}"
+        ));
     }
     if !resolved.joined.is_empty() {
         let asks = verb(&resolved.joined, "asks", "ask");
         let gets = verb(&resolved.joined, "gets", "get");
+        let is = verb(&resolved.joined, "is", "are");
         let sites = listed(&resolved.joined, 60);
         texts.push(format!(
-            "{name} is behind: {sites} {asks} now for what is locked for others, and {gets} the same; to take that into the lock: {lock}"
+            "{name} is behind: {sites} now {asks} for the same as others, and {gets} their versions, but {is} not listed with them; run: {lock}"
         ));
     }
     for text in texts {

@@ -60,6 +60,9 @@ impl Doubt<'_> {
             .map(|(name, to)| {
                 let from = self.solved.gets.get(name).map(|chosen| &chosen.version);
                 match (from, to) {
+                    (Some(from), Some(to)) if to < from => {
+                        format!("{name} {from} → {to}, which is older")
+                    }
                     (Some(from), Some(to)) => format!("{name} {from} → {to}"),
                     (None, Some(to)) => format!("+ {name} {to}"),
                     (_, None) => format!("- {name}"),

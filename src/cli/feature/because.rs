@@ -57,7 +57,9 @@ pub fn reasons(fleet: &Fleet, solved: &Solved, feature: &FeatureName) -> Vec<Rea
         let against = asked.filter(|(requirement, _)| !requirement.matches(&chosen.version));
         let against = against.map(|(requirement, _)| requirement.as_str()).collect::<Vec<_>>();
         let remark = match ended {
-            Some(_) => Some(format!("; the next `{}` lets it go", fleet.command("lock"))),
+            Some(_) => {
+                Some(format!("; the next `{}` pays no attention to it", fleet.command("lock")))
+            }
             None if against.is_empty() => None,
             None => Some(format!("; that is not {}: a hold wins", against.join(" nor "))),
         };

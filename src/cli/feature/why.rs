@@ -16,7 +16,7 @@ use crate::{
     feature::{Against, Catalog, Chosen, Solved, Trials},
     inventory::{LayerName, Site},
     model::{FeatureName, Problem},
-    pipeline::Fleet,
+    pipeline::{Fleet, Resolved},
     report::{Line, Tone},
 };
 
@@ -68,6 +68,8 @@ pub fn run(args: &Args, door: &Door) -> Outcome {
         return Ok(exit::DONE);
     }
     door.screen.show(&case.lines())?;
+    let is_refused = !prospect.plain().1.0.is_empty();
+    let resolved = Resolved { is_refused, ..resolved };
     super::resolve::tell_source(door, &fleet, &resolved)?;
     super::resolve::tell_refusal(door, &fleet, &prospect.plain().1)?;
     Ok(exit::DONE)
@@ -145,7 +147,7 @@ impl Case<'_> {
         }
         if let Some(why) = self.yanked() {
             let way = self.prospect.way(feature, &chosen.version, &[self.solved]);
-            let text = format!("  it was yanked: {why}; {way}");
+            let text = format!("  it was yanked ({why}); {way}");
             lines.push(Line::of(Tone::Warn, &text));
         }
         // Of a yanked version that is said already.
@@ -254,7 +256,9 @@ fn absent(site: &Site, feature: &FeatureName, fleet: &Fleet, door: &Door) -> Out
             .map(|want| want.from.to_string())
             .filter(|from| from.starts_with("group "))
             .collect();
-        because.extend(groups.into_iter().map(|from| format!("it is wanted by {from}")));
+        because.extend(
+            groups.into_iter().map(|from| format!("{from} wants it, and the site is not in it")),
+        );
     }
     let before = fleet.lock.as_ref().and_then(|lock| lock.gets_of(&site.name)?.get(feature));
     if door.screen.is_json() {

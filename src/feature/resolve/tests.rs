@@ -320,7 +320,7 @@ inventory/sites.yml:2:5: shop[01:20].example (20 sites) want what does not go to
     every contact-form that would do (2.1.4 and 2.2.0) needs form-core ^2
     popup 1.0.2, the only one that would do, needs form-core ^1.2
     published of form-core: 1.0.0, 1.4.0, 2.0.0
-  hint: change one of these requirements, publish a version that goes with the others, or opt out of popup: `features: { popup: false }` at each of these sites, or in a group of theirs"
+  hint: change one of these requirements, publish a version of one that goes with the others, or opt out of popup: `features: { popup: false }` at each of these sites, or in a group of theirs"
     );
 }
 

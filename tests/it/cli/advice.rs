@@ -214,7 +214,7 @@ fn a_yanked_version_under_a_hold_that_has_ended_goes_with_the_next_lock() {
     for file in [SITES, "fleet.lock"] {
         stage.replace(file, "2999-01-31", "2001-01-31");
     }
-    says(&stage, &why, "loses mail; the next `fleetctl lock` brings 2.2.0\n");
+    says(&stage, &why, "(loses mail); the next `fleetctl lock` brings 2.2.0\n");
     says_not(&stage, &why, "lift the hold");
     says(&stage, &["validate"], "a.example has it; the next `fleetctl lock` brings 2.2.0\n");
 }

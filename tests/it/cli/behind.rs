@@ -42,7 +42,7 @@ fn a_site_that_comes_to_what_others_have_is_not_called_locked() {
     let stage = stage();
     stage.replace(SITES, "idle.example: {}", "idle.example: { groups: [forms] }");
     stage.replace(SITES, ", features: { contact-form: \"~2.1.0\" }", "");
-    let warning = "warning: fleet.lock is behind: acme.example, idle.example ask now for what is locked for others, and get the same; to take that into the lock: fleetctl lock\n";
+    let warning = "warning: fleet.lock is behind: acme.example, idle.example now ask for the same as others, and get their versions, but are not listed with them; run: fleetctl lock\n";
     for arguments in [["feature", "resolve"], ["feature", "matrix"]] {
         let ran = stage.run(&arguments).expect(0);
         assert!(ran.err.contains(warning), "{}", ran.err);
@@ -179,7 +179,7 @@ fn what_an_update_takes_back_elsewhere_is_told_before() {
 fn a_yanked_version_stays_where_it_is_and_the_way_away_is_one_that_was_tried() {
     let stage = stage();
     stage.run(&["feature", "yank", "contact-form@2.2.0", "--reason", "loses mail"]).expect(0);
-    let told = "it was yanked: loses mail; to move to 2.1.4, which is older: fleetctl lock --update contact-form\n";
+    let told = "it was yanked (loses mail); to move to 2.1.4, which is older: fleetctl lock --update contact-form\n";
     assert!(why(&stage, "plain.example").contains(told));
     let ran = stage.run(&["validate"]).expect(0);
     assert!(ran.err.contains("note: contact-form 2.2.0 was yanked (loses mail), and plain.example, shop[01:03].example (4) have it; to move to 2.1.4, which is older"), "{}", ran.err);

@@ -47,7 +47,7 @@ error: inventory/sites.yml:4:24: held.example wants what does not go together:
     popup 1.1.0, the only one that would do, needs contact-form ^2.2
     contact-form is held at 2.1.4 until 2999-01-31 (theme draws its own form), inventory/sites.yml:10:7
     published of contact-form: 2.0.3, 2.1.4, 2.2.0
-  hint: lift the hold of contact-form, or move it: with contact-form 2.2.0 all would go together; or require versions that go with it
+  hint: lift the hold of contact-form, or hold another version: with contact-form 2.2.0 all would go together; or ask for versions that go with what is held
 "
     );
     // The way out is one.

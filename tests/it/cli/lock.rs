@@ -271,7 +271,7 @@ error: inventory/sites.yml:4:24: shop[01:03].example (3 sites) want what does no
     contact-form 2.1.4, the only one that would do, needs form-core ^2
     popup 1.0.2, the only one that would do, needs form-core ^1
     published of form-core: 1.0.0, 2.0.0
-  hint: change one of these requirements, publish a version that goes with the others, or opt out of popup: `features: { popup: false }` at each of these sites, or in a group of theirs
+  hint: change one of these requirements, publish a version of one that goes with the others, or opt out of popup: `features: { popup: false }` at each of these sites, or in a group of theirs
 "
     );
     publish(&stage, "popup", "1.1.0", "requires: { form-core: \"*\" }\n");
@@ -330,7 +330,7 @@ fleet.lock would change: 5 sites in 3 requirement sets
     );
     assert_eq!(
         ran.err,
-        "warning: fleet.lock is behind: it does not have what globex.example asks for; run: fleetctl lock\nfrom fleet.lock where it has an answer, else what the next `fleetctl lock` would choose\n"
+        "warning: fleet.lock is behind: what globex.example asks for is new, or has changed since; run: fleetctl lock\nfrom fleet.lock where it has an answer, else what the next `fleetctl lock` would choose\n"
     );
     // Nobody listens at these addresses: what matters is that it goes as far as to them.
     for ran in [
@@ -421,7 +421,7 @@ why no newer one:
         "\
 acme.example does not have popup
   none of its groups wants it, nor does it itself
-  it is wanted by group promo (inventory/sites.yml:4:24)
+  group promo (inventory/sites.yml:4:24) wants it, and the site is not in it
 "
     );
     let ran = stage.run(&["feature", "why", "acme.example", "popop"]).expect(2);

@@ -174,7 +174,7 @@ fn what_was_yanked_is_not_just_the_newest() {
         "\
 out.example has popup 1.0.2
   group promo wants any version, inventory/sites.yml:5:24
-  it was yanked: it blinks; no other published version will do; publish a newer one
+  it was yanked (it blinks); no other published version will do; publish a newer one
   no newer version is published
 "
     );
@@ -237,7 +237,7 @@ features
         "\
 acme.example has contact-form 2.1.4
   group forms wants ^2.1, inventory/sites.yml:4:24
-  was held at 2.1.4; the hold ended on 2001-01-01, inventory/sites.yml:7:27; the next `fleetctl lock` lets it go
+  was held at 2.1.4; the hold ended on 2001-01-01, inventory/sites.yml:7:27; the next `fleetctl lock` pays no attention to it
   the next `fleetctl lock` brings 2.2.0
 why no newer one:
   2.2.0  fleet.lock; to move it: fleetctl lock

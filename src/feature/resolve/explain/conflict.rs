@@ -293,14 +293,18 @@ impl Telling<'_, '_> {
             let names: Vec<&str> = freed.iter().map(|(name, _)| *name).collect();
             let versions = freed.iter().filter_map(|(name, to)| Some(format!("{name} {}", (*to)?)));
             let versions: Vec<String> = versions.collect();
-            let (hold, it) = if names.len() == 1 { ("hold", "it") } else { ("holds", "them") };
+            let (hold, other) = if names.len() == 1 {
+                ("hold", "another version")
+            } else {
+                ("holds", "other versions")
+            };
             let names = names.join(" and ");
             return if versions.is_empty() {
-                format!("lift the {hold} of {names}, or require versions that go with {it}")
+                format!("lift the {hold} of {names}, or ask for versions that go with what is held")
             } else {
                 let versions = versions.join(" and ");
                 format!(
-                    "lift the {hold} of {names}, or move {it}: with {versions} all would go together; or require versions that go with {it}"
+                    "lift the {hold} of {names}, or hold {other}: with {versions} all would go together; or ask for versions that go with what is held"
                 )
             };
         }
@@ -342,7 +346,7 @@ impl Telling<'_, '_> {
             }
             Some((name, _)) => format!("publish a version of {name} that will do, or {out}"),
             None => format!(
-                "change one of these requirements, publish a version that goes with the others, or {out}"
+                "change one of these requirements, publish a version of one that goes with the others, or {out}"
             ),
         }
     }

@@ -26,7 +26,10 @@ fn the_hint_lifts_the_one_hold_that_is_in_the_way() {
     let text = told(&[held(ask, "chat", "1.0.0")], &catalog, &[]);
     assert!(text.contains("\n    form is held at 1.0.0 (its own), inventory/sites.yml:90:5\n"));
     assert!(!text.contains("chat"), "{text}");
-    assert!(text.contains("lift the hold of form, or move it: with form 2.0.0 all"), "{text}");
+    assert!(
+        text.contains("lift the hold of form, or hold another version: with form 2.0.0 all"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -37,7 +40,8 @@ fn holds_that_are_only_together_in_the_way_are_lifted_together() {
     let ask = held(site("a.example", &["one *", "two *", "top *"]), "one", "1.0.0");
     let text = told(&[held(ask, "two", "1.0.0")], &catalog, &[]);
     // The proof needs one of them; lifting that one is not enough.
-    let hint = "lift the holds of one and two, or move them: with one 2.0.0 and two 2.0.0 all";
+    let hint =
+        "lift the holds of one and two, or hold other versions: with one 2.0.0 and two 2.0.0 all";
     assert!(text.contains(hint), "{text}");
 }
 
