@@ -2,6 +2,7 @@
 
 mod against;
 mod because;
+mod had;
 mod list;
 mod matrix;
 mod outdated;

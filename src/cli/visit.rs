@@ -1,5 +1,7 @@
 //! What all verbs share that go to hosts: from flags to a session that can be read.
 
+mod warnings;
+
 use std::{
     cell::RefCell,
     collections::{BTreeMap, BTreeSet},
@@ -10,6 +12,8 @@ use std::{
 
 use globset::Glob;
 
+use self::warnings::warn_of_holds;
+pub use self::warnings::warn_of_lock;
 use super::{
     Door, Failure,
     audience::{Audience, attended},
@@ -22,9 +26,9 @@ use crate::{
     feature::Choice,
     inventory::{Layer, LayerName, Target, sounds_secret},
     model::{FeatureName, Outcome as SiteOutcome, Problem, Problems, SiteName},
-    pipeline::{self, Fleet, Identity, Options, Prepared, Resolved, RunSetup, Scope, Task},
+    pipeline::{self, Fleet, Identity, Options, Prepared, RunSetup, Scope, Task},
     playbook::Play,
-    report::{Line, Tone, listed, plural},
+    report::{Line, Tone, plural},
     rollout::{Flags, exit_code, schedule},
     store::Store,
     transport::TransportError,
@@ -120,7 +124,7 @@ impl<'a> Visit<'a> {
         let choice = resolved.choice();
         let scope = scope(&choice, target);
         warn_of_holds(door, fleet, &sites)?;
-        warn_of_lock(door, fleet, &resolved)?;
+        warn_of_lock(door, fleet, &resolved, false)?;
         let prepared = fleet.prepare(&sites, choice).await?;
         door.tell_notes(&prepared.doubts)?;
         Ok(Self::new(door, fleet, play, sites, Task::Deploy(scope), prepared))
@@ -307,43 +311,6 @@ fn scope(choice: &Choice, target: &Target) -> Scope {
     Scope::Only(features)
 }
 
-/// Sites whose requirements the lock has not seen yet.
-///
-/// # Errors
-/// A screen that cannot be written to.
-pub fn warn_of_lock(door: &Door, fleet: &Fleet, resolved: &Resolved) -> Result<(), Failure> {
-    let (name, lock) = (fleet.lock_name(), fleet.command("lock"));
-    let verb = |sites: &BTreeSet<SiteName>, one: &'static str, more| {
-        if sites.len() == 1 { one } else { more }
-    };
-    let mut texts = Vec::new();
-    if !resolved.behind.is_empty() {
-        let asks = verb(&resolved.behind, "asks", "ask");
-        let sites = listed(&resolved.behind, 60);
-        let next = if resolved.is_refused {
-            format!("`{lock}` will be refused until what stands below is mended")
-        } else {
-            format!("run: {lock}")
-        };
-        texts.push(format!(
-            "{name} is behind: what {sites} {asks} for is new, or has changed since; {next}"
-        ));
-    }
-    if !resolved.joined.is_empty() {
-        let asks = verb(&resolved.joined, "asks", "ask");
-        let gets = verb(&resolved.joined, "gets", "get");
-        let is = verb(&resolved.joined, "is", "are");
-        let sites = listed(&resolved.joined, 60);
-        texts.push(format!(
-            "{name} is behind: {sites} now {asks} for the same as others, and {gets} their versions, but {is} not listed with them; run: {lock}"
-        ));
-    }
-    for text in texts {
-        door.screen.say(&[Line::of(Tone::Warn, "warning: ").add(Tone::Plain, &text)])?;
-    }
-    Ok(())
-}
-
 /// The play of the sites meant, and those of them that it is for.
 fn in_play(door: &Door, fleet: &Fleet, target: &Target) -> Result<(Play, Vec<SiteName>), Failure> {
     let names = fleet.select(target)?;
@@ -356,26 +323,6 @@ fn in_play(door: &Door, fleet: &Fleet, target: &Target) -> Result<(Play, Vec<Sit
         door.screen.note(&Line::of(Tone::Warn, "note: ").add(Tone::Plain, &text))?;
     }
     Ok((play, sites))
-}
-
-/// Holds that were meant to be over by now; only `lock` judges them.
-fn warn_of_holds(door: &Door, fleet: &Fleet, sites: &[SiteName]) -> Result<(), Failure> {
-    let today = jiff::Zoned::now().date();
-    let mut told = BTreeSet::new();
-    for site in sites.iter().filter_map(|name| fleet.inventory.site(name.as_str())) {
-        for hold in site.holds.values() {
-            let Some(until) = hold.ended(today) else { continue };
-            if !told.insert(hold.from.at.clone()) {
-                continue;
-            }
-            let text = format!(
-                "{}: {} is held at {} until {until}, which is over",
-                hold.from.at, hold.feature, hold.version
-            );
-            door.screen.say(&[Line::of(Tone::Warn, "warning: ").add(Tone::Plain, &text)])?;
-        }
-    }
-    Ok(())
 }
 
 /// Sizes of batches as `--batches` has them.

@@ -5,6 +5,8 @@ use std::{fmt, str::FromStr};
 use semver::{Version, VersionReq};
 use thiserror::Error;
 
+use super::FeatureName;
+
 /// A requirement as written: `^2.1`, `~2.1`, `>=2, <3`, `2.1.4` or `*` (`SemVer` 2.0.0).
 ///
 /// A whole version alone means exactly that one. A part of a version alone (`2.1`) is read
@@ -33,6 +35,18 @@ impl Requirement {
     #[must_use]
     pub fn any() -> Self {
         Self { text: "*".to_owned(), parsed: VersionReq::STAR }
+    }
+
+    /// In a sentence: "^2.1", or "any version".
+    #[must_use]
+    pub fn said(&self) -> &str {
+        if self.text == "*" { "any version" } else { &self.text }
+    }
+
+    /// With the feature that it is about: "popup ^2", or "popup" alone where any version is meant.
+    #[must_use]
+    pub fn said_of(&self, feature: &FeatureName) -> String {
+        if self.text == "*" { feature.to_string() } else { format!("{feature} {}", self.text) }
     }
 
     /// Exactly `version`.

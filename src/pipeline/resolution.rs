@@ -32,8 +32,6 @@ pub struct Resolved {
     /// Sites that came to ask for what others have locked: they get the same, and `lock` has not
     /// taken them in yet.
     pub joined: BTreeSet<SiteName>,
-    /// Whether `lock` would be refused because of some of those that were asked about.
-    pub is_refused: bool,
 }
 
 impl Resolved {
@@ -101,7 +99,6 @@ impl Fleet {
         let (found, conflict) = feature::resolve_most(missing, &catalog, Some(lock), &[]);
         resolved.resolution.sets.extend(found.sets);
         resolved.resolution.sets.sort_by(|one, other| one.asked.set.cmp(&other.asked.set));
-        resolved.is_refused = !conflict.0.is_empty();
         Ok((resolved, conflict))
     }
 

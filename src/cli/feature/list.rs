@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use semver::Version;
 use serde_json::{Value, json};
 
+use super::had::Had;
 use crate::{
     cli::{Door, Failure, Outcome, exit},
-    feature::{Catalog, Lock},
+    feature::Catalog,
     model::{FeatureName, Problem, Problems, SiteName},
     pipeline::{self, Resolved},
     project::Project,
@@ -279,15 +280,12 @@ impl Usage {
                 Resolved::default()
             }
         };
-        // What is locked for a site counts, whatever it asks for by now.
-        let locked = fleet.lock.as_ref().map(Lock::of_site).unwrap_or_default();
+        let had = Had::of(&fleet);
         for solved in &resolved.resolution.sets {
-            for (feature, chosen) in &solved.gets {
-                for site in &solved.asked.sites {
-                    let before = locked.get(site).and_then(|(_, before)| before.gets.get(feature));
-                    let version = before.unwrap_or(&chosen.version).clone();
-                    let versions = usage.has.entry(feature.clone()).or_default();
-                    *versions.entry(version).or_insert(0) += 1;
+            for feature in solved.gets.keys() {
+                let versions = usage.has.entry(feature.clone()).or_default();
+                for (version, sites) in had.by_version(solved, feature) {
+                    *versions.entry(version.clone()).or_insert(0) += sites.len();
                 }
             }
         }

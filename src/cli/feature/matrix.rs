@@ -80,7 +80,7 @@ pub fn run(args: &Args, door: &Door) -> Outcome {
         "a cell: the version of that feature at the row's sites; empty: not wanted there{count}{left_out}"
     );
     door.screen.note(&Line::of(Tone::Dim, &legend))?;
-    super::resolve::tell_source(door, &fleet, &resolved)?;
+    super::resolve::tell_source(door, &fleet, &resolved, !conflict.0.is_empty())?;
     let sets = plural(resolved.resolution.sets.len(), "requirement set");
     door.screen.note(&Line::of(
         Tone::Dim,

@@ -9,10 +9,13 @@ use jiff::civil::Date;
 use semver::Version;
 use serde_json::{Value, json};
 
-use super::prospect::{Next, Prospect, costs_said};
+use super::{
+    had::Had,
+    prospect::{Next, Prospect, costs_said},
+};
 use crate::{
     cli::{Door, Outcome, exit, flags::HostFlags, visit},
-    feature::{Against, Lock, Resolution, Solved, Trials, Update},
+    feature::{Against, Resolution, Solved, Trials, Update},
     model::{FeatureName, Problem, SiteName},
     pipeline::{Fleet, LoadError},
     report::{Line, Table, Tone},
@@ -136,23 +139,15 @@ fn rows(resolution: &Resolution, prospect: &Prospect<'_>) -> Result<Rows, LoadEr
     let everything = [Update { feature: None, requirement: None }];
     let (free, _) = prospect.fleet.relock_most(&everything, prospect.catalog)?;
     let compared = Compared { prospect, free, trials: Trials::new(prospect.catalog, None) };
-    let locked = prospect.fleet.lock.as_ref().map(Lock::of_site).unwrap_or_default();
+    let had = Had::of(prospect.fleet);
     let mut rows = Rows::new();
     let features: BTreeSet<&FeatureName> =
         resolution.sets.iter().flat_map(|solved| solved.gets.keys()).collect();
     for feature in features {
         for solved in &resolution.sets {
-            let Some(chosen) = solved.gets.get(feature) else { continue };
-            // What was locked for a site counts, whatever it asks for by now.
-            let mut having: BTreeMap<&Version, BTreeSet<SiteName>> = BTreeMap::new();
-            for site in &solved.asked.sites {
-                let before = locked.get(site).and_then(|(_, before)| before.gets.get(feature));
-                let has = before.unwrap_or(&chosen.version);
-                having.entry(has).or_default().insert(site.clone());
-            }
-            for (has, sites) in having {
+            for (has, sites) in had.by_version(solved, feature) {
                 if let Some(row) = compared.row(solved, feature, has) {
-                    rows.entry(row).or_default().extend(sites);
+                    rows.entry(row).or_default().extend(sites.into_iter().cloned());
                 }
             }
         }
@@ -181,7 +176,7 @@ impl Compared<'_> {
         let is_yanked = |version: &Version| {
             published.and_then(|all| all.get(version)?.yanked.as_ref()).is_some()
         };
-        let next = match prospect.next_after(solved, feature, &has) {
+        let next = match prospect.next(solved, feature, &has) {
             Next::Same => Coming::Same,
             Next::To(to) => Coming::To(to.version.clone(), is_yanked(&to.version)),
             Next::Gone => Coming::Gone,

@@ -60,22 +60,11 @@ impl<'a> Prospect<'a> {
         })
     }
 
-    /// What a plain `lock` makes of what a set has.
-    pub fn next(&self, solved: &Solved, feature: &FeatureName) -> Next<'_> {
+    /// What a plain `lock` makes of a version that sites of a set have, whatever their set gets.
+    pub fn next(&self, solved: &Solved, feature: &FeatureName, has: &Version) -> Next<'_> {
         let Some(next) = self.plain().0.of_set(&solved.asked.set) else { return Next::Same };
-        let has = solved.gets.get(feature).map(|chosen| &chosen.version);
-        Self::after(next, feature, has)
-    }
-
-    /// The same for sites that have another version than their set gets.
-    pub fn next_after(&self, solved: &Solved, feature: &FeatureName, has: &Version) -> Next<'_> {
-        let Some(next) = self.plain().0.of_set(&solved.asked.set) else { return Next::Same };
-        Self::after(next, feature, Some(has))
-    }
-
-    fn after<'p>(next: &'p Solved, feature: &FeatureName, has: Option<&Version>) -> Next<'p> {
         match next.gets.get(feature) {
-            Some(to) if Some(&to.version) == has => Next::Same,
+            Some(to) if to.version == *has => Next::Same,
             Some(to) => Next::To(to),
             None => Next::Gone,
         }

@@ -2,14 +2,14 @@
 
 use serde_json::{Value, json};
 
-use super::{because::reasons, list::in_short};
+use super::{Prospect, because::reasons, list::in_short};
 use crate::{
     cli::{
         Door, Failure, Outcome, exit,
         flags::{HostFlags, TargetFlags},
         visit,
     },
-    feature::{AskedSet, Solved},
+    feature::{AskedSet, Resolution, Solved},
     model::{Problems, SiteName},
     pipeline::{Fleet, LoadError, Resolved},
     report::{Line, Tone, listed, plural},
@@ -42,7 +42,7 @@ pub fn run(args: &Args, door: &Door) -> Outcome {
         lines.extend(set_lines(&fleet, solved, room));
     }
     door.screen.show(&lines)?;
-    tell_source(door, &fleet, &resolved)?;
+    tell_source(door, &fleet, &resolved, !conflict.0.is_empty())?;
     let without = sites.iter().filter_map(|name| fleet.inventory.site(name.as_str()));
     let without = without.filter(|site| site.wants.is_empty()).count();
     if without > 0 {
@@ -60,17 +60,23 @@ pub fn run(args: &Args, door: &Door) -> Outcome {
 pub fn tell_rest(door: &Door, fleet: &Fleet, resolved: &Resolved, conflict: Problems) -> Outcome {
     if conflict.0.is_empty() && !resolved.behind.is_empty() {
         let catalog = fleet.registry.catalog().map_err(LoadError::from)?;
-        let next = fleet.relock(&[], &catalog);
-        if let Err(LoadError::Wrong(problems)) = next {
-            tell_refusal(door, fleet, &problems)?;
-        }
+        let prospect = Prospect::new(fleet, &catalog);
+        tell_refusal(door, &prospect, &resolved.resolution)?;
     }
     conflict.or(exit::DONE).map_err(Failure::from)
 }
 
 /// Says where the versions come from.
-pub fn tell_source(door: &Door, fleet: &Fleet, resolved: &Resolved) -> Result<(), Failure> {
-    visit::warn_of_lock(door, fleet, resolved)?;
+///
+/// # Errors
+/// A screen that cannot be written to.
+pub fn tell_source(
+    door: &Door,
+    fleet: &Fleet,
+    resolved: &Resolved,
+    is_refused: bool,
+) -> Result<(), Failure> {
+    visit::warn_of_lock(door, fleet, resolved, is_refused)?;
     let text = match fleet.lock {
         Some(_) if resolved.is_locked() => format!("from {}", fleet.lock_name()),
         Some(_) => format!(
@@ -88,11 +94,21 @@ pub fn tell_source(door: &Door, fleet: &Fleet, resolved: &Resolved) -> Result<()
 
 /// Says what keeps `fleetctl lock` from going through: what was worked out for some sites is locked
 /// for none while others are in conflict.
-pub fn tell_refusal(door: &Door, fleet: &Fleet, problems: &Problems) -> Result<(), Failure> {
+pub fn tell_refusal(
+    door: &Door,
+    prospect: &Prospect<'_>,
+    shown: &Resolution,
+) -> Result<(), Failure> {
+    let (next, problems) = prospect.plain();
+    let fleet = prospect.fleet;
+    let is_elsewhere = shown.sets.iter().all(|solved| next.of_set(&solved.asked.set).is_some());
+    let whose = if is_elsewhere { " at other sites" } else { "" };
     for why in in_short(problems, &fleet.command("lock --check")) {
         let line = Line::of(Tone::Warn, "note: ");
-        let text =
-            format!("`{}` will be refused until this is mended: {why}", fleet.command("lock"));
+        let text = format!(
+            "`{}` will be refused until this is mended{whose}: {why}",
+            fleet.command("lock")
+        );
         door.screen.say(&[line.add(Tone::Plain, &text)])?;
     }
     Ok(())

@@ -4,9 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use semver::Version;
 
-use super::prospect::{Next, Prospect, costs_said};
+use super::{
+    had::Had,
+    prospect::{Next, Prospect, costs_said},
+};
 use crate::{
-    feature::{Lock, Resolution, Solved},
+    feature::{Resolution, Solved},
     model::{FeatureName, SiteName, listed},
 };
 
@@ -30,15 +33,11 @@ impl Prospect<'_> {
                 having.push(solved);
             }
         }
-        let locked = self.fleet.lock.as_ref().map(Lock::of_site).unwrap_or_default();
+        let had = Had::of(self.fleet);
         let told = kept.into_iter().map(|((feature, version), (why, having))| {
             let sites = having.iter().flat_map(|set| &set.asked.sites);
-            let has = |site: &&SiteName| {
-                // Where there is no lock, or one that names no sites, what they get is what they have.
-                let Some((_, before)) = locked.get(site) else { return locked.is_empty() };
-                before.gets.get(feature) == Some(version)
-            };
-            let (have, get): (Sites<'_>, Sites<'_>) = sites.partition(has);
+            let (have, get): (Sites<'_>, Sites<'_>) =
+                sites.partition(|site| had.has(site, feature, version));
             let verb = |sites: &Sites<'_>, one, more| {
                 format!(
                     "{} {}",
@@ -64,7 +63,7 @@ impl Prospect<'_> {
         let (update, lock) = (self.update(feature), self.fleet.command("lock"));
         let mut ways: BTreeMap<String, Sites<'_>> = BTreeMap::new();
         for solved in having {
-            let said = match self.next(solved, feature) {
+            let said = match self.next(solved, feature, version) {
                 Next::To(to) => format!("the next `{lock}` brings {}", to.version),
                 Next::Gone => format!("the next `{lock}` takes it away"),
                 Next::Same if self.is_held(solved, feature) => {

@@ -16,7 +16,7 @@ use crate::{
     feature::{Against, Catalog, Chosen, Solved, Trials},
     inventory::{LayerName, Site},
     model::{FeatureName, Problem},
-    pipeline::{Fleet, Resolved},
+    pipeline::Fleet,
     report::{Line, Tone},
 };
 
@@ -69,9 +69,8 @@ pub fn run(args: &Args, door: &Door) -> Outcome {
     }
     door.screen.show(&case.lines())?;
     let is_refused = !prospect.plain().1.0.is_empty();
-    let resolved = Resolved { is_refused, ..resolved };
-    super::resolve::tell_source(door, &fleet, &resolved)?;
-    super::resolve::tell_refusal(door, &fleet, &prospect.plain().1)?;
+    super::resolve::tell_source(door, &fleet, &resolved, is_refused)?;
+    super::resolve::tell_refusal(door, &prospect, &resolved.resolution)?;
     Ok(exit::DONE)
 }
 
@@ -96,7 +95,7 @@ impl Case<'_> {
     /// What a plain `lock` makes of it: the version (`None` where it goes), and why; nothing where
     /// it stays.
     fn change(&self) -> Option<(Option<&Version>, Option<String>)> {
-        let to = match self.prospect.next(self.solved, self.feature) {
+        let to = match self.prospect.next(self.solved, self.feature, &self.chosen.version) {
             Next::Same => return None,
             Next::To(to) => Some(&to.version),
             Next::Gone => None,
@@ -189,7 +188,7 @@ impl Case<'_> {
         let (feature, has) = (self.feature, &self.chosen.version);
         let prospect = self.prospect;
         let trials = Trials::new(prospect.catalog, prospect.fleet.lock.as_ref());
-        let comes = match prospect.next(self.solved, feature) {
+        let comes = match prospect.next(self.solved, feature, has) {
             Next::Same => None,
             Next::To(to) => Some(&to.version),
             Next::Gone => return Vec::new(),

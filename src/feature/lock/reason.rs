@@ -49,15 +49,15 @@ pub(super) fn others(
         let shunned = own.and_then(|own| own.conflicts.get(name));
         let shunned = shunned.filter(|shunned| shunned.matches(version));
         let is_that = || format!(", and that is {version} now");
-        all.extend(wants.map(|req| format!("{name} {version} needs {feature} {}", any(req))));
+        all.extend(wants.map(|req| format!("{name} {version} needs {feature} {}", req.said())));
         all.extend(
-            shuns.map(|req| format!("{name} {version} does not go with {}", which(feature, req))),
+            shuns.map(|req| format!("{name} {version} does not go with {}", req.said_of(feature))),
         );
         all.extend(
-            wanted.map(|req| format!("{feature} {from} needs {name} {}{}", any(req), is_that())),
+            wanted.map(|req| format!("{feature} {from} needs {name} {}{}", req.said(), is_that())),
         );
         all.extend(shunned.map(|req| {
-            format!("{feature} {from} does not go with {}{}", which(name, req), is_that())
+            format!("{feature} {from} does not go with {}{}", req.said_of(name), is_that())
         }));
     }
     // What the version needs, and is not there any more.
@@ -70,7 +70,7 @@ pub(super) fn others(
             (None, Some(version), Some((at, _))) => format!(", which is held at {version}, {at}"),
             _ => ", which cannot be had".to_owned(),
         };
-        format!("{feature} {from} needs {}{why}", which(name, req))
+        format!("{feature} {from} needs {}{why}", req.said_of(name))
     }));
     (!all.is_empty()).then(|| all.join("; "))
 }
@@ -98,13 +98,13 @@ pub(super) fn gained(solved: &Solved, feature: &FeatureName) -> Option<String> {
     let mut all = Vec::new();
     for (requirement, askers) in solved.asked.asked.get(feature).into_iter().flatten() {
         all.extend(
-            askers.iter().map(|(who, at)| format!("{who} wants {}, {at}", any(requirement))),
+            askers.iter().map(|(who, at)| format!("{who} wants {}, {at}", requirement.said())),
         );
     }
     for (requirement, askers) in solved.needs.get(feature).into_iter().flatten() {
         all.extend(askers.iter().map(|other| {
             let version = solved.gets.get(other).map(|chosen| format!(" {}", chosen.version));
-            format!("{other}{} needs {}", version.unwrap_or_default(), any(requirement))
+            format!("{other}{} needs {}", version.unwrap_or_default(), requirement.said())
         }));
     }
     (!all.is_empty()).then(|| all.join("; "))
@@ -169,7 +169,7 @@ fn changed_wants(locked: &LockedSet, solved: &Solved, feature: &FeatureName) -> 
                 Through::Site if solved.asked.sites.len() > 1 => "one of them itself".to_owned(),
                 who => who.to_string(),
             };
-            let _ = write!(text, "{gap}{who} wants {}, {at}", any(requirement));
+            let _ = write!(text, "{gap}{who} wants {}, {at}", requirement.said());
         }
     }
     match (text.as_str(), locked.asked.get(feature)) {
@@ -186,22 +186,9 @@ fn changed_wants(locked: &LockedSet, solved: &Solved, feature: &FeatureName) -> 
 fn wanted_before(asked: &BTreeMap<Requirement, BTreeSet<Through>>) -> String {
     let each = asked.iter().map(|(requirement, askers)| {
         let askers: Vec<String> = askers.iter().map(ToString::to_string).collect();
-        format!("{} by {}", any(requirement), askers.join(" and "))
+        format!("{} by {}", requirement.said(), askers.join(" and "))
     });
     each.collect::<Vec<_>>().join(" and ")
-}
-
-/// "popup ^2", or "popup" where any version is meant.
-fn which(feature: &FeatureName, requirement: &Requirement) -> String {
-    if requirement.as_str() == "*" {
-        feature.to_string()
-    } else {
-        format!("{feature} {requirement}")
-    }
-}
-
-fn any(requirement: &Requirement) -> &str {
-    if requirement.as_str() == "*" { "any version" } else { requirement.as_str() }
 }
 
 /// Opt-outs and holds that came or went without an effect: the feature was not there, and is not.

@@ -69,6 +69,7 @@ pub(super) enum Unfit<'c> {
 }
 
 /// A set, with everything about it in numbers.
+#[derive(Clone)]
 pub(super) struct Case<'c> {
     pub world: &'c World<'c>,
     pub asked: &'c AskedSet,
@@ -283,6 +284,7 @@ impl<'c> Case<'c> {
     /// The same set as if these features were not held, to see what a hold stands in the way of.
     pub fn without_holds(&self, free: &BTreeSet<Number>) -> Self {
         let mut case = self.clone();
+        case.steps.set(0);
         case.held.retain(|number, _| !free.contains(number));
         for (name, requirements) in &self.asked.set.wants {
             let number = self.world.number(name).filter(|number| free.contains(number));
@@ -369,25 +371,5 @@ impl<'c> Case<'c> {
 
     fn is_shunned(&self, number: Number) -> bool {
         self.world.feature(number).is_some_and(|feature| feature.is_shunned)
-    }
-}
-
-impl Clone for Case<'_> {
-    fn clone(&self) -> Self {
-        Self {
-            world: self.world,
-            asked: self.asked,
-            now: self.now.clone(),
-            own: self.own.clone(),
-            had: self.had.clone(),
-            elsewhere: self.elsewhere.clone(),
-            moved: self.moved.clone(),
-            is_all_moved: self.is_all_moved,
-            held: self.held.clone(),
-            without: self.without.clone(),
-            early: self.early.clone(),
-            rooted: self.rooted.clone(),
-            steps: Cell::new(0),
-        }
     }
 }

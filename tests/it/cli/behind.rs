@@ -42,7 +42,7 @@ fn a_site_that_comes_to_what_others_have_is_not_called_locked() {
     let stage = stage();
     stage.replace(SITES, "idle.example: {}", "idle.example: { groups: [forms] }");
     stage.replace(SITES, ", features: { contact-form: \"~2.1.0\" }", "");
-    let warning = "warning: fleet.lock is behind: acme.example, idle.example now ask for the same as others, and get their versions, but are not listed with them; run: fleetctl lock\n";
+    let warning = "warning: fleet.lock is behind: acme.example, idle.example ask for the same as other sites since it was written; run: fleetctl lock\n";
     for arguments in [["feature", "resolve"], ["feature", "matrix"]] {
         let ran = stage.run(&arguments).expect(0);
         assert!(ran.err.contains(warning), "{}", ran.err);

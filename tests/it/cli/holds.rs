@@ -188,7 +188,7 @@ fn a_site_is_told_that_its_versions_cannot_be_locked_while_another_is_in_conflic
     stage.run(&["lock"]).expect(0);
     publish(&stage, "popup", "1.1.0", "requires: { contact-form: \"^2.2\" }\n");
     stage.replace("inventory/sites.yml", "popup: \"^1.0\"", "popup: \"^1.1\"");
-    let refused = "note: `fleetctl lock` will be refused until this is mended: inventory/sites.yml:4:24: held.example wants what does not go together; the whole story: fleetctl lock --check\n";
+    let refused = "note: `fleetctl lock` will be refused until this is mended at other sites: inventory/sites.yml:4:24: held.example wants what does not go together; the whole story: fleetctl lock --check\n";
     for arguments in [
         ["feature", "why", "shop01.example", "popup"].as_slice(),
         &["feature", "resolve", "shop01.example"],

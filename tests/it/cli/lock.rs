@@ -330,7 +330,7 @@ fleet.lock would change: 5 sites in 3 requirement sets
     );
     assert_eq!(
         ran.err,
-        "warning: fleet.lock is behind: what globex.example asks for is new, or has changed since; run: fleetctl lock\nfrom fleet.lock where it has an answer, else what the next `fleetctl lock` would choose\n"
+        "warning: fleet.lock is behind: globex.example asks for what is new, or has changed since; run: fleetctl lock\nfrom fleet.lock where it has an answer, else what the next `fleetctl lock` would choose\n"
     );
     // Nobody listens at these addresses: what matters is that it goes as far as to them.
     for ran in [

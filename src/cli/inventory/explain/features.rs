@@ -46,7 +46,7 @@ pub fn topics(
                     let version =
                         solved.gets.get(asker).map(|chosen| format!(" {}", chosen.version));
                     let version = version.unwrap_or_default();
-                    Word::new(format!("{asker}{version} needs {}", any(requirement)), &"", true)
+                    Word::new(format!("{asker}{version} needs {}", requirement.said()), &"", true)
                 }));
             }
         }
@@ -172,9 +172,8 @@ impl Features<'_> {
         for (other, shunned) in
             conflicts.iter().filter(|(other, _)| solved.gets.contains_key(*other))
         {
-            let which = if shunned.as_str() == "*" { "" } else { shunned.as_str() };
-            let said = format!("{name} {version} does not go with {other} {which}");
-            let said = Word::new(said.trim_end(), &"", true);
+            let said = format!("{name} {version} does not go with {}", shunned.said_of(other));
+            let said = Word::new(said, &"", true);
             self.all.entry(other.clone()).and_modify(|topic| topic.said.push(said));
         }
         if let Some(why) = &found.yanked {
@@ -206,8 +205,4 @@ impl Features<'_> {
             topic.said.push(Word::new(who, &want.from.at, false));
         }
     }
-}
-
-fn any(requirement: &Requirement) -> &str {
-    if requirement.as_str() == "*" { "any version" } else { requirement.as_str() }
 }
